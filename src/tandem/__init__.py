@@ -1,0 +1,1 @@
+"""Tandem: one shared BERT encoder that labels whole texts and tags their words."""

@@ -1,0 +1,126 @@
+"""Writing files that are whole or absent, and the same bytes for the same values.
+
+JSON has sorted keys and floats of six significant digits; JSON Lines go through orjson; arrays are npy.
+Every file is written beside its target and renamed, so that a reader never meets half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from tandem.errors import TandemError
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a binary handle whose content becomes `path` if the block ends well, and vanishes otherwise.
+
+    Raises `TandemError` if the disk is full, the folder is read-only, or the like.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        _discard(partial)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces `path` if the block ends well, and vanishes otherwise.
+
+    Raises `TandemError` if the disk is full, the folder is read-only, or the like.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        partial.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write `value` as indented JSON; raises `ValueError` for NaN and infinity, which JSON does not know."""
+    text = json.dumps(_rounded(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    with atomic_file(path) as handle:
+        handle.write(text.encode() + b"\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that Tandem wrote; raises `TandemError` if it is missing or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise TandemError(f"{path} is missing: run `dvc repro`, or `dvc pull` to fetch it") from error
+    except ValueError as error:
+        raise TandemError(f"{path} is damaged ({error}): delete it and run `dvc repro`") from error
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write one JSON object a line, keys sorted, as the rows arrive; return how many there were."""
+    count = 0
+    with atomic_file(path) as handle:
+        for row in rows:
+            handle.write(orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+            count += 1
+    return count
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a JSON Lines file that Tandem wrote, one at a time."""
+    try:
+        with path.open("rb") as handle:
+            for number, line in enumerate(handle, start=1):
+                yield _parsed(path, number, line)
+    except FileNotFoundError as error:
+        raise TandemError(f"{path} is missing: run `dvc repro`, or `dvc pull` to fetch it") from error
+
+
+def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        row: dict[str, Any] = orjson.loads(line)
+    except ValueError as error:
+        raise TandemError(
+            f"{path}: line {number} is damaged ({error}): delete the file and run `dvc repro`"
+        ) from error
+    return row
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, Mapping):
+        return {str(key): _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value
+
+
+def _cannot_write(path: Path, error: OSError) -> TandemError:
+    return TandemError(
+        f"cannot write {path}: {error.strerror or error}. "
+        "Nothing was half-written; free space or fix the permissions and run again"
+    )
+
+
+def _discard(partial: Path) -> None:
+    partial.unlink(missing_ok=True)

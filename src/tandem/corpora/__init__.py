@@ -1,0 +1,1 @@
+"""Reading, cleaning and splitting corpora into one schema of records."""

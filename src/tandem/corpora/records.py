@@ -1,0 +1,62 @@
+"""The one schema of a text on disk: what every reader yields and every later stage takes.
+
+A record holds either a running `text` or a list of `words`; labels and tags by task, any of which may lack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tandem.artifacts import read_jsonl, write_jsonl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One text with what is known of it.
+
+    `row` is where it begins in its file (1 is the first line or spreadsheet row); `tags[task]` holds one
+    IOB2 tag a word; records that share a `group` stay in one split.
+    """
+
+    row: int
+    text: str | None = None
+    words: tuple[str, ...] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    group: str | None = None
+
+    @property
+    def surface(self) -> str:
+        """The text as one string: words are joined by a space."""
+        return self.text if self.text is not None else " ".join(self.words or ())
+
+
+def write_records(path: Path, records: Iterable[Record]) -> int:
+    """Write records as JSON Lines, as they arrive; return how many."""
+    return write_jsonl(path, map(_as_row, records))
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yield the records of a file that `write_records` wrote."""
+    return map(_from_row, read_jsonl(path))
+
+
+def _as_row(record: Record) -> dict[str, Any]:
+    row = {
+        "row": record.row,
+        "text": record.text,
+        "words": record.words,
+        "labels": record.labels,
+        "tags": record.tags,
+        "group": record.group,
+    }
+    return {key: value for key, value in row.items() if value not in (None, {})}
+
+
+def _from_row(row: dict[str, Any]) -> Record:
+    words = row.pop("words", None)
+    tags = {task: tuple(column) for task, column in row.pop("tags", {}).items()}
+    return Record(words=None if words is None else tuple(words), tags=tags, **row)

@@ -1,0 +1,1 @@
+"""The encoder, its heads, and the ways into and out of a model folder."""

@@ -1,0 +1,1 @@
+"""From records to packed token ids with aligned labels."""

@@ -1,0 +1,21 @@
+"""The pipeline's doors: each stage loads its params, calls one function of `tandem`, writes, logs one line."""
+
+import sys
+from collections.abc import Callable
+
+from tandem.errors import TandemError
+
+
+def run(stage: Callable[..., str]) -> None:
+    """Call a stage with the command line's words and print its line.
+
+    What a user can mend ends as one message on stderr and exit code 1, without a traceback.
+    """
+    name = stage.__globals__["__spec__"].name.removeprefix("stages.")
+    try:
+        line = stage(*sys.argv[1:])
+    except TandemError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    print(f"{name}: {line}", flush=True)
