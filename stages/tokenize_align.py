@@ -6,8 +6,8 @@ from stages import run
 from tandem.artifacts import write_json
 from tandem.model.pretrained import locate
 from tandem.params import load_params
-from tandem.tokens.tokenizer import load_tokenizer
 from tandem.tokens.packing import tokenize_corpus
+from tandem.tokens.tokenizer import load_tokenizer
 
 
 def main(corpus: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import orjson
+from filelock import FileLock, Timeout
 
 from tandem.errors import TandemError
 
@@ -58,6 +59,21 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextmanager
+def exclusive(lock: Path, what: str) -> Iterator[None]:
+    """Hold `lock` for the block; raises `TandemError` if another process holds it. It ends with its holder."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    holder = FileLock(lock, blocking=False)
+    try:
+        holder.acquire()
+    except Timeout:
+        raise TandemError(f"{what} is already running in this folder: wait for it, or stop it, and run again") from None
+    try:
+        yield
+    finally:
+        holder.release()
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write `value` as indented JSON; raises `ValueError` for NaN and infinity, which JSON does not know."""
     text = json.dumps(_rounded(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -99,9 +115,7 @@ def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         row: dict[str, Any] = orjson.loads(line)
     except ValueError as error:
-        raise TandemError(
-            f"{path}: line {number} is damaged ({error}): delete the file and run `dvc repro`"
-        ) from error
+        raise TandemError(f"{path}: line {number} is damaged ({error}): delete the file and run `dvc repro`") from error
     return row
 
 

@@ -20,7 +20,7 @@ from tandem.errors import TandemError
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
+Kind = Literal["classification", "tagging"]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Labels = Annotated[
@@ -47,7 +47,7 @@ class Corpus:
 class Task:
     """One head; `labels` is None for `auto` (learnt from the training split)."""
 
-    kind: Literal["classification", "tagging"]
+    kind: Kind
     labels: Labels
     scheme: Literal["iob2"] | None
 
@@ -112,7 +112,7 @@ class Train:
     output_layers: Count
     epochs: Count
     max_steps: Count | None
-    batch_size: Count
+    batch_size: Count | dict[str, Count]
     learning_rate: Annotated[float, Field(gt=0)]
     adaptive_rates: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
     weight_decay: Annotated[float, Field(ge=0)]
@@ -121,6 +121,10 @@ class Train:
     loss_weights: dict[str, Annotated[float, Field(ge=0)]]
     precision: Literal["float32", "bfloat16", "float16", "auto"]
     log_every: Count
+
+    def batch_size_of(self, task: str) -> int:
+        """How many texts of a task an optimizer step takes."""
+        return self.batch_size if isinstance(self.batch_size, int) else self.batch_size[task]
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -191,14 +195,18 @@ for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
 ):
     _Yaml12.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first))
 
 
 def _read_yaml(path: Path) -> Any:
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Yaml12)  # noqa: S506 - a SafeLoader
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Yaml12)
     except FileNotFoundError:
         raise TandemError(f"{path} is missing: run from the project's root, where it lies") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -210,9 +218,9 @@ def _read_yaml(path: Path) -> Any:
 
 def _explain(path: Path, error: dict[str, Any]) -> str:
     """Turn one of pydantic's complaints into: file, key, what is expected, what was found."""
-    location = ".".join(map(str, error["loc"]))
+    location = ".".join(_keys_of(error["loc"]))
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        allowed = ", ".join(_names_at(error["loc"][:-1]))
+        allowed = ", ".join(_names_at(_keys_of(error["loc"])[:-1]))
         return f"{path.name}: {location} is not a known key; allowed here: {allowed}"
     if error["type"] in ("missing", "missing_argument"):
         return f"{path.name}: {location} is missing; add it (the README's params.yaml shows every key)"
@@ -220,18 +228,27 @@ def _explain(path: Path, error: dict[str, Any]) -> str:
     return f"{path.name}: {location} {expected}, got {error['input']!r}"
 
 
-def _names_at(location: tuple[str | int, ...]) -> list[str]:
+def _keys_of(location: tuple[str | int, ...]) -> list[str]:
+    """The location without pydantic's own marks of which alternative of a union it tried."""
+    return [str(step) for step in location if not re.search(r"\[|constrained-", str(step))]
+
+
+def _names_at(location: list[str]) -> list[str]:
     """The keys that the section at `location` knows."""
     kind: Any = Params
     for step in location:
-        kind = get_type_hints(kind)[str(step)] if is_dataclass(kind) else get_args(kind)[-1]
+        kind = get_type_hints(kind)[step] if is_dataclass(kind) else get_args(kind)[-1]
     return [field.name for field in fields(kind)]
 
 
 def _contradictions(params: Params) -> list[str]:
     """What each section allows, but not together."""
     return [
-        *(text for name, corpus in params.corpora.items() for text in _corpus_contradictions(name, corpus, params.tasks)),
+        *(
+            text
+            for name, corpus in params.corpora.items()
+            for text in _corpus_contradictions(name, corpus, params.tasks)
+        ),
         *(text for name, task in params.tasks.items() for text in _task_contradictions(name, task, params.corpora)),
         *_number_contradictions(params),
     ]
@@ -282,10 +299,11 @@ def _number_contradictions(params: Params) -> list[str]:
             f"tokenize_align.stride must be at most half of max_length ({params.tokenize_align.max_length // 2}), "
             f"got {params.tokenize_align.stride}"
         )
-    if set(params.train.loss_weights) != set(params.tasks):
-        found.append(
-            f"train.loss_weights must weigh each task ({', '.join(params.tasks)}), got {', '.join(params.train.loss_weights) or 'none'}"
-        )
+    for key in ("batch_size", "loss_weights"):
+        value = getattr(params.train, key)
+        if isinstance(value, dict) and set(value) != set(params.tasks):
+            given = ", ".join(value) or "none"
+            found.append(f"train.{key} must have a number for each task ({', '.join(params.tasks)}), got {given}")
     if not any(params.train.loss_weights.values()):
         found.append("train.loss_weights must not all be 0")
     if params.train.adaptive_rates[0] > params.train.adaptive_rates[1]:

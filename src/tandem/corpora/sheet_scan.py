@@ -1,0 +1,117 @@
+"""What a worksheet's XML says beyond its values: formulas, error cells and cells of white space alone.
+
+The engines that read workbooks return a formula's cached value, nothing for an error, and calamine nothing for
+a cell such as U+0085. One fast pass over the XML finds them; only rows with a find are looked at closely.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Literal
+from xml.etree import ElementTree
+
+CHUNK_BYTES = 1 << 22
+
+Kind = Literal["formulas", "errors", "blanks"]
+
+_SPACES = (
+    rb"(?:[\x09\x0a\x0d\x20]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)++"
+)
+_BLANK = re.compile(rb"<t>(" + _SPACES + rb")</t>")
+_FORMULA = re.compile(rb"<f[\s/>]")
+_ROW = re.compile(rb"<row\b([^>]*)>(.*?)</row>", re.DOTALL)
+_CELL = re.compile(rb"<c\b([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
+_REFERENCE = re.compile(rb'\br="([A-Z]*)(\d+)"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecialCells:
+    """Special cells of a kind and a column (0 is A): (spreadsheet row, text), rows rising."""
+
+    found: dict[tuple[Kind, int], list[tuple[int, str]]] = field(default_factory=dict)
+
+    def add(self, kind: Kind, column: int, row: int, text: str = "") -> None:
+        """Note one cell; rows must come in rising order."""
+        self.found.setdefault((kind, column), []).append((row, text))
+
+    def within(self, kind: Kind, column: int, rows: range) -> list[tuple[int, str]]:
+        """Return those that stand in `rows`."""
+        cells = self.found.get((kind, column), [])
+        return cells[bisect_left(cells, (rows.start,)) : bisect_left(cells, (rows.stop,))]
+
+
+def scan_sheet(path: Path, sheet: str) -> SpecialCells:
+    """Scan the worksheet called `sheet` of the workbook at `path`."""
+    special = SpecialCells()
+    with zipfile.ZipFile(path) as archive, archive.open(_part_of(archive, sheet)) as stream:
+        rows_before = 0
+        for chunk in _whole_rows(stream):
+            _scan_chunk(chunk, rows_before, special)
+            rows_before += chunk.count(b"<row")
+    return special
+
+
+def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
+    """Return the archive member that holds a sheet, through the workbook's list of relationships."""
+    workbook = ElementTree.fromstring(archive.read("xl/workbook.xml"))
+    relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+    targets = {relation.get("Id"): relation.get("Target", "") for relation in relations}
+    entry = next(entry for entry in workbook.iterfind("{*}sheets/{*}sheet") if entry.get("name") == sheet)
+    target = targets[next(value for key, value in entry.items() if key.endswith("}id"))]
+    return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _whole_rows(stream: IO[bytes]) -> Iterator[bytes]:
+    """Cut the XML behind ends of rows."""
+    rest = stream.read(CHUNK_BYTES)
+    if prefix := re.search(rb"<(\w+:)worksheet", rest):
+        yield (rest + stream.read()).replace(b"<" + prefix[1], b"<").replace(b"</" + prefix[1], b"</")
+        return
+    while data := stream.read(CHUNK_BYTES):
+        head, end, tail = data.rpartition(b"</row>")
+        if end:
+            yield rest + head + end
+            rest = tail
+        else:
+            rest += tail
+    yield rest
+
+
+def _scan_chunk(chunk: bytes, rows_before: int, special: SpecialCells) -> None:
+    if not _is_special(chunk):
+        return
+    for position, row in enumerate(_ROW.finditer(chunk), start=rows_before + 1):
+        if _is_special(row[2]):
+            reference = _REFERENCE.search(row[1])
+            _scan_row(int(reference[2]) if reference else position, row[2], special)
+
+
+def _is_special(xml: bytes) -> bool:
+    has_formula = b"<f" in xml and _FORMULA.search(xml) is not None
+    return has_formula or b't="e"' in xml or _BLANK.search(xml) is not None
+
+
+def _scan_row(number: int, cells: bytes, special: SpecialCells) -> None:
+    column = -1
+    for cell in _CELL.finditer(cells):
+        attributes, content = cell[1], cell[2] or b""
+        reference = _REFERENCE.search(attributes)
+        column = _column_index(reference[1]) if reference else column + 1
+        if _FORMULA.search(content):
+            special.add("formulas", column, number)
+        if b't="e"' in attributes:
+            special.add("errors", column, number)
+        if blank := _BLANK.search(content):
+            special.add("blanks", column, number, blank[1].decode())
+
+
+def _column_index(letters: bytes) -> int:
+    index = 0
+    for letter in letters:
+        index = index * 26 + letter - ord("A") + 1
+    return index - 1

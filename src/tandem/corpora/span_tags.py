@@ -1,0 +1,61 @@
+"""Character spans of a text as IOB2 tags of its words.
+
+Words are cut by one rule that knows nothing of the spans: a run of letters, digits and underscores, or a single
+other visible character. A span that does not begin and end where words do cannot be said in tags; it is counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+class Span(NamedTuple):
+    """The characters from `start` up to, not including, `end` name something of a kind."""
+
+    start: int
+    end: int
+    kind: str
+
+
+class TaggedWords(NamedTuple):
+    """The words of a text, a tag for each, and how many spans are missing in the tags by reason."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+    dropped: Counter[str]
+
+
+def tag_words(text: str, spans: Sequence[Span]) -> TaggedWords:
+    """Cut a text into words and tag them; of two spans that overlap, the one that begins first stands."""
+    matches = list(_WORD.finditer(text))
+    starts = {match.start(): position for position, match in enumerate(matches)}
+    ends = {match.end(): position for position, match in enumerate(matches)}
+    tags = ["O"] * len(matches)
+    dropped: Counter[str] = Counter()
+    previous: Span | None = None
+    for span in sorted(spans):
+        reason = _flaw(span, text, previous)
+        if reason is None and (span.start not in starts or span.end not in ends):
+            reason = "inside_word"
+        if reason is not None:
+            dropped[reason] += 1
+            continue
+        first, last = starts[span.start], ends[span.end]
+        tags[first : last + 1] = [f"B-{span.kind}", *[f"I-{span.kind}"] * (last - first)]
+        previous = span
+    return TaggedWords(tuple(match[0] for match in matches), tuple(tags), dropped)
+
+
+def _flaw(span: Span, text: str, previous: Span | None) -> str | None:
+    if not 0 <= span.start <= span.end <= len(text):
+        return "out_of_range"
+    if not text[span.start : span.end].strip():
+        return "empty"
+    if span == previous:
+        return "duplicate"
+    return "overlapping" if previous is not None and span.start < previous.end else None

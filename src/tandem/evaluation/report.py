@@ -1,0 +1,112 @@
+"""What `evaluate` leaves behind: the metrics, and for each task its predictions, scores by label and confusions."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tandem.artifacts import atomic_file, atomic_folder, write_jsonl
+from tandem.evaluation.predicting import Predictions, predict
+from tandem.evaluation.scores import SCORERS, Row, Scored, confusion
+from tandem.hardware.execution import Execution
+from tandem.model.multitask import MultiTaskModel
+from tandem.tokens.examples import Examples
+from tandem.training.passes import EncoderPass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The test split before and after training."""
+
+    after: Mapping[str, Scored]
+    before: Mapping[str, Scored]
+    predictions: Mapping[str, Predictions]
+    examples: Examples
+
+    def metrics(self) -> dict[str, Any]:
+        """The headline scores by task, their mean, and the same before training."""
+        return {**_block(self.after), "before": _block(self.before)}
+
+    def write(self, folder: Path) -> None:
+        """Write predictions (JSON Lines), scores by label and confusions (CSV) of each task."""
+        with atomic_folder(folder) as partial:
+            for task, found in self.predictions.items():
+                write_jsonl(partial / "predictions" / f"{task}.jsonl", _prediction_rows(self.examples, task, found))
+                _write_csv(partial / "per_label" / f"{task}.csv", self.after[task].per_label)
+                _write_csv(partial / "confusion" / f"{task}.csv", confusion(found))
+
+    def summary(self) -> str:
+        """One line: each task's score before and after, and their mean."""
+        parts = [f"{task} f1 {self.before[task].f1:.4f} -> {scored.f1:.4f}" for task, scored in self.after.items()]
+        return f"{', '.join(parts)}, combined {_combined(self.after):.4f}"
+
+
+def evaluate_model(
+    trained: MultiTaskModel, untrained: MultiTaskModel, test: Examples, execution: Execution
+) -> Evaluation:
+    """Score the trained model, and the one it began as, on the test split."""
+    before, after = (_predict(model, test, execution) for model in (untrained, trained))
+    return Evaluation(
+        after={task: SCORERS[test.kinds[task]](found) for task, found in after.items()},
+        before={task: SCORERS[test.kinds[task]](found) for task, found in before.items()},
+        predictions=after,
+        examples=test,
+    )
+
+
+def _predict(model: MultiTaskModel, test: Examples, execution: Execution) -> dict[str, Predictions]:
+    model.to(execution.device).eval()
+    return predict(EncoderPass(model, test.kinds, execution), test, execution)
+
+
+def _block(scored: Mapping[str, Scored]) -> dict[str, Any]:
+    return {**{task: found.headline for task, found in scored.items()}, "combined_score": _combined(scored)}
+
+
+def _combined(scored: Mapping[str, Scored]) -> float:
+    return sum(found.f1 for found in scored.values()) / len(scored)
+
+
+def _prediction_rows(examples: Examples, task: str, found: Predictions) -> Sequence[Row]:
+    """One row a text: where it stands in its corpus, the gold and the predicted answer, and how sure."""
+    names = np.array(found.names, dtype=object)
+    gold, answers = names[found.gold], names[found.answers()]
+    sure = found.probabilities().max(axis=1).round(6).tolist()
+    places = np.stack([found.stores, found.texts])
+    starts = np.flatnonzero(np.any(np.diff(places, axis=1, prepend=-1) != 0, axis=0))
+    ends = [*starts[1:], len(gold)]
+    is_tagging = examples.kinds[task] == "tagging"
+    rows = []
+    for start, end in zip(starts, ends, strict=True):
+        span = slice(start, end) if is_tagging else start
+        store = examples.stores[found.stores[start]]
+        rows.append(
+            {
+                "corpus": examples.corpora[found.stores[start]],
+                "row": int(store.text_rows[found.texts[start]]),
+                "gold": gold[span].tolist() if is_tagging else gold[start],
+                "predicted": answers[span].tolist() if is_tagging else answers[start],
+                "confidence": sure[span],
+            }
+        )
+    return rows
+
+
+def _write_csv(path: Path, rows: Sequence[Row]) -> None:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: _fixed(value) for key, value in row.items()} for row in rows)
+    with atomic_file(path) as handle:
+        handle.write(text.getvalue().encode())
+
+
+def _fixed(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value

@@ -1,0 +1,49 @@
+"""The results of a run as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tandem.artifacts import read_json
+
+
+def print_summary(metrics: Path) -> None:
+    """Print scores before and after training, and the parity with the reference, from the metrics of a run.
+
+    Raises `TandemError` if the run has not come so far.
+    """
+    console = Console()
+    console.print(_scores(read_json(metrics / "evaluate.json")))
+    console.print(_parity(read_json(metrics / "parity_check.json")))
+
+
+def _scores(evaluation: dict[str, Any]) -> Table:
+    before = evaluation.pop("before")
+    table = Table("task", "score", "before", "after", title="Test split", title_justify="left")
+    for row in range(2, 4):
+        table.columns[row].justify = "right"
+    for task, name in _names(evaluation):
+        old, new = (block[task][name] if name else block[task] for block in (before, evaluation))
+        table.add_row(task, name, *((str(value) if isinstance(value, int) else f"{value:.4f}") for value in (old, new)))
+    return table
+
+
+def _names(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for task, scores in evaluation.items():
+        if isinstance(scores, dict):
+            yield from ((task, name) for name in scores)
+    yield "combined_score", ""
+
+
+def _parity(parity: dict[str, Any]) -> Table:
+    table = Table("encoder", "largest difference", "smallest cosine", title="Parity with transformers", title_justify="left")
+    for name in ("pretrained", "trained"):
+        found = parity[name]
+        largest = max(found[part]["max_abs_diff"] for part in ("tokens", "cls", "mean"))
+        table.add_row(name, f"{largest:.1e}", f"{found['min_cosine']:.7f}")
+    return table

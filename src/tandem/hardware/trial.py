@@ -1,0 +1,89 @@
+"""One real training step at the largest shape, to check the memory model before a long run depends on it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+from tandem.errors import TandemError
+from tandem.hardware.execution import Demand, Execution, with_micro_batch
+from tandem.hardware.machine import Machine
+from tandem.model.encoder import EncoderConfig
+from tandem.model.multitask import HeadConfig, MultiTaskModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """An execution that one real step has been run with, and the peak memory of that step in bytes."""
+
+    execution: Execution
+    peak_bytes: int
+
+
+def settle(execution: Execution, machine: Machine, demand: Demand, encoder: EncoderConfig) -> Trial:
+    """Run a step with random weights; halve the micro-batch until it fits.
+
+    Raises `TandemError` if a single window does not fit.
+    """
+    micro_batch = execution.micro_batch
+    while micro_batch >= 1:
+        tried = with_micro_batch(micro_batch, machine, demand, execution.precision)
+        peak = _peak_of_one_step(tried, demand, encoder)
+        if peak is not None and peak <= machine.memory * demand.memory_fraction:
+            return Trial(execution=tried, peak_bytes=peak)
+        micro_batch //= 2
+    raise TandemError(
+        f"a training step with one window of {demand.max_length} pieces does not fit on {machine.name}: "
+        "lower tokenize_align.max_length, or choose a smaller model.pretrained"
+    )
+
+
+def _peak_of_one_step(execution: Execution, demand: Demand, encoder: EncoderConfig) -> int | None:
+    """Peak memory of the step in bytes, or None if the machine ran out of it."""
+    device = torch.device(execution.device)
+    before = _used_bytes(device)
+    try:
+        _one_step(execution, demand, encoder, device)
+    except (torch.OutOfMemoryError, MemoryError):
+        return None
+    except RuntimeError as error:  # how PyTorch's CPU allocator says it
+        if "allocate memory" not in str(error):
+            raise
+        return None
+    finally:
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    return max(0, _peak_bytes(device) - before)
+
+
+def _one_step(execution: Execution, demand: Demand, encoder: EncoderConfig, device: torch.device) -> None:
+    heads = {"task": HeadConfig(kind="tagging", n_labels=32)}
+    model = MultiTaskModel(encoder, heads, pooling="mean", dropout=0.0, encoder_dropout=0.0).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    length = min(demand.max_length, encoder.max_positions)
+    ids = torch.randint(encoder.vocabulary_size, (execution.micro_batch, length), device=device)
+    with execution.autocast():
+        loss = model(ids, torch.ones_like(ids, dtype=torch.bool))["task"].float().logsumexp(-1).mean()
+    loss.backward()
+    optimizer.step()
+
+
+def _used_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device)
+    return psutil.Process().memory_info().rss
+
+
+def _peak_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # noqa: PLC0415 - Unix alone has it
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,148 @@
+"""A trained model on disk: weights, settings and tokenizer, all that reading a text needs.
+
+    model.safetensors   every parameter, float32, by our names
+    config.json         encoder, heads, pooling, the card (labels, windows, ...), format version, hashes
+    tokenizer.json      the pretrained tokenizer, without truncation and padding (or its vocab.txt), and its settings
+
+Nothing in it is executed on load; a folder that is incomplete, altered or of a newer format is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from safetensors.torch import save_file
+
+from tandem.artifacts import atomic_folder, write_json
+from tandem.errors import TandemError
+from tandem.model.encoder import EncoderConfig
+from tandem.model.multitask import HeadConfig, MultiTaskModel, Pooling
+from tandem.model.weights import copy_into, read_tensors
+
+FORMAT_VERSION = 1
+WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
+TOKENIZER_FILES = (TOKENIZER, "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A model in evaluation mode on the CPU, its card, and where its tokenizer lies."""
+
+    model: MultiTaskModel
+    card: Mapping[str, Any]
+    folder: Path
+
+
+def save_model(folder: Path, model: MultiTaskModel, *, card: Mapping[str, Any], tokenizer_source: Path) -> None:
+    """Write the model's folder, whole or not at all, the same bytes for the same values.
+
+    `card` is what a reader needs beside the weights, as JSON values: labels by task, window length, and the like.
+    Raises `TandemError` if the folder `tokenizer_source` holds no tokenizer, or if the disk is full.
+    """
+    with atomic_folder(folder) as partial:
+        tensors = {name: value.detach().float().cpu().contiguous() for name, value in model.named_parameters()}
+        save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
+        for name, content in _tokenizer_files(tokenizer_source).items():
+            (partial / name).write_bytes(content)
+        settings = {
+            "format_version": FORMAT_VERSION,
+            "encoder": asdict(model.encoder.config),
+            "heads": [{"task": task, **asdict(head)} for task, head in model.head_configs.items()],  # in order
+            "pooling": model.pooling,
+            "card": card,
+            "sha256": {path.name: _sha256(path) for path in partial.iterdir()},
+        }
+        write_json(partial / CONFIG, settings)
+
+
+def load_model(folder: Path) -> LoadedModel:
+    """Load a folder that `save_model` wrote.
+
+    Raises `TandemError` if a file is missing, damaged or altered, or if a newer Tandem wrote it.
+    """
+    settings = _read_settings(folder)
+    for name, expected in settings["sha256"].items():
+        if _sha256(folder / name) != expected:
+            raise TandemError(f"{folder / name} was altered since it was saved: {_REMEDY}")
+    with torch.device("meta"):
+        model = _build(folder, settings)
+    model.to_empty(device="cpu")
+    tensors = read_tensors(folder / WEIGHTS)
+    differing = sorted(tensors.keys() ^ {name for name, _ in model.named_parameters()})
+    if differing:
+        raise TandemError(f"{folder / CONFIG} is of another model than {WEIGHTS} ({', '.join(differing)}): {_REMEDY}")
+    copy_into(model, tensors, folder / WEIGHTS)
+    return LoadedModel(model=model.eval(), card=settings["card"], folder=folder)
+
+
+_REMEDY = "run `dvc repro` to train the model, or `dvc pull` to fetch it"
+_TYPES = {"format_version": int, "encoder": dict, "heads": list, "pooling": str, "card": dict, "sha256": dict}
+
+
+def _read_settings(folder: Path) -> dict[str, Any]:
+    """Read and check `config.json`, and that the files it speaks of are there."""
+    _check_files(folder, (CONFIG, WEIGHTS))
+    try:
+        settings = json.loads((folder / CONFIG).read_bytes())
+    except ValueError as error:
+        raise TandemError(f"{folder / CONFIG} is damaged ({error}): {_REMEDY}") from error
+    if not isinstance(settings, dict):
+        raise TandemError(f"{folder / CONFIG} must hold a JSON object: {_REMEDY}")
+    version = settings.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise TandemError(
+            f"{folder} has format version {version}, and this Tandem reads {FORMAT_VERSION}: update Tandem"
+        )
+    wrong = [key for key, kind in _TYPES.items() if not isinstance(settings.get(key), kind)]
+    if wrong:
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it ({', '.join(wrong)}): {_REMEDY}")
+    names = settings["sha256"].keys()
+    if WEIGHTS not in names or not names <= {WEIGHTS, *TOKENIZER_FILES}:
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it (sha256): {_REMEDY}")
+    if settings["pooling"] not in get_args(Pooling):
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it (pooling {settings['pooling']!r}): {_REMEDY}")
+    _check_files(folder, names)
+    return settings
+
+
+def _check_files(folder: Path, names: Iterable[str]) -> None:
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise TandemError(f"{folder} is no trained model: it lacks {', '.join(missing)}; {_REMEDY}")
+
+
+def _build(folder: Path, settings: Mapping[str, Any]) -> MultiTaskModel:
+    try:
+        heads = {head.pop("task"): HeadConfig(**head) for head in map(dict, settings["heads"])}
+        return MultiTaskModel(
+            EncoderConfig(**settings["encoder"]),
+            heads,
+            pooling=settings["pooling"],
+            dropout=0.0,
+            encoder_dropout=0.0,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it ({error}): {_REMEDY}") from error
+
+
+def _tokenizer_files(folder: Path) -> dict[str, bytes]:
+    """Read a tokenizer's files; its truncation and padding, which would cut and stretch texts, are switched off."""
+    files = {name: (folder / name).read_bytes() for name in TOKENIZER_FILES if (folder / name).is_file()}
+    if TOKENIZER in files:
+        tokenizer = {**json.loads(files[TOKENIZER]), "truncation": None, "padding": None}
+        files[TOKENIZER] = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")).encode()
+        files.pop("vocab.txt", None)
+    elif "vocab.txt" not in files:
+        raise TandemError(f"{folder} holds no tokenizer: neither {TOKENIZER} nor vocab.txt")
+    return files
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

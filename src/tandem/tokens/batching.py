@@ -1,0 +1,70 @@
+"""From packed windows to padded batches, without a loop over pieces."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.tokens.ragged import Ints
+from tandem.tokens.store import TokenStore
+
+OVERHEAD = 1 / 16  # what a pass costs beside its pieces, as a share of a full pass
+
+
+class PaddedWindows(NamedTuple):
+    """Windows side by side, as long as the longest of them: all arrays are (rows, seq).
+
+    `ids` are padded with the pad id; `mask` is True at real pieces; `places` are positions in the store's arrays of
+    pieces, 0 at padding.
+    """
+
+    ids: Ints
+    mask: NDArray[np.bool_]
+    places: Ints
+
+    def take(self, values: NDArray[Any], fill: int) -> Ints:
+        """Lay out another array of the store alike: (pieces) to (rows, seq), with `fill` at padding."""
+        return np.where(self.mask, values[self.places], fill).astype(np.int64)
+
+
+def pad(store: TokenStore, windows: Ints) -> PaddedWindows:
+    """Gather the given windows (rows) and pad them to the longest."""
+    starts = store.window_starts[windows]
+    lengths = store.window_starts[np.asarray(windows) + 1] - starts
+    columns = np.arange(lengths.max(initial=0))
+    mask = columns < lengths[:, None]  # (rows, seq)
+    places = np.where(mask, starts[:, None] + columns, 0)  # (rows, seq)
+    ids = np.where(mask, store.pieces[places], store.meta.pad_id).astype(np.int64)
+    return PaddedWindows(ids, mask, places)
+
+
+def group_by_length(lengths: Ints, max_tokens: int) -> list[Ints]:
+    """Split rows into groups of like length whose padded size, rows x longest, is at most `max_tokens`.
+
+    Takes (rows) lengths and returns row numbers, the longest first, equals in their order; a row that is too long
+    by itself is a group of its own. Of all such splits this is the one with the least work, by dynamic programming:
+    the padded pieces of all groups, and `OVERHEAD` of `max_tokens` for each group.
+    """
+    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+    descending = np.maximum(1, np.asarray(lengths, dtype=np.int64)[order])
+    ends = _best_ends(descending, max_tokens)
+    groups, start = [], 0
+    while start < len(order):
+        groups.append(order[start : ends[start]])
+        start = int(ends[start])
+    return groups
+
+
+def _best_ends(lengths: Ints, max_tokens: int) -> Ints:
+    """Where the group that begins at each row of descending lengths had best end: (rows) to (rows)."""
+    least = np.zeros(len(lengths) + 1)  # the work from a row on
+    ends = np.zeros(len(lengths), dtype=np.int64)
+    for start in range(len(lengths) - 1, -1, -1):
+        most = min(len(lengths) - start, max(1, max_tokens // int(lengths[start])))
+        work = np.arange(1, most + 1) * lengths[start] + least[start + 1 : start + most + 1]
+        n_rows = int(work.argmin()) + 1
+        ends[start] = start + n_rows
+        least[start] = work[n_rows - 1] + OVERHEAD * max_tokens
+    return ends

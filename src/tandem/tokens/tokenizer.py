@@ -1,0 +1,152 @@
+"""A pretrained tokenizer, read from its folder with `tokenizers` alone.
+
+Truncation and padding that a tokenizer.json carries are switched off: windows are Tandem's own business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import tokenizers
+from numpy.typing import NDArray
+from tokenizers import models, normalizers, pre_tokenizers, processors
+
+from tandem.artifacts import read_json
+from tandem.errors import TandemError
+from tandem.tokens.boundaries import Boundaries, boundaries_of, whole_words
+from tandem.tokens.ragged import Ints
+
+_WORDS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tokenizer:
+    """A tokenizer and what Tandem needs to know of it.
+
+    `prefix` and `suffix` are the special ids around a single text; `boundaries` says where a text may be cut
+    before encoding, and `whole_words` which words need no encoding; `fingerprint` is the SHA-256 of the serialised tokenizer.
+    """
+
+    backend: tokenizers.Tokenizer
+    prefix: tuple[int, ...]
+    suffix: tuple[int, ...]
+    pad_id: int
+    unknown_id: int | None
+    boundaries: Boundaries
+    whole_words: Mapping[str, int]
+    fingerprint: str
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids, added tokens included."""
+        return self.backend.get_vocab_size()
+
+    @property
+    def n_special(self) -> int:
+        """How many special pieces a window holds."""
+        return len(self.prefix) + len(self.suffix)
+
+    def encode(self, words: Sequence[str]) -> tuple[NDArray[np.int32], Ints]:
+        """Encode words, each by itself and without special pieces: (pieces) ids, (words) number of pieces."""
+        batches = [words[start : start + _WORDS_AT_ONCE] for start in range(0, len(words), _WORDS_AT_ONCE)]
+        encodings = self.backend.encode_batch(batches, is_pretokenized=True, add_special_tokens=False)
+        counts = [
+            np.bincount(np.array(encoding.word_ids, dtype=np.int64), minlength=len(batch))
+            for encoding, batch in zip(encodings, batches, strict=True)
+        ]
+        pieces = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), dtype=np.int32)
+        return pieces, np.concatenate([np.empty(0, dtype=np.int64), *counts])
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Load `tokenizer.json`, or build a BERT tokenizer from `vocab.txt` and `tokenizer_config.json`.
+
+    Raises `TandemError` if the folder has neither, or a file in it is damaged.
+    """
+    names = _special_names(folder)
+    if (folder / "tokenizer.json").is_file():
+        backend = tokenizers.Tokenizer.from_str(orjson.dumps(_read(folder / "tokenizer.json")).decode())
+    elif (folder / "vocab.txt").is_file():
+        backend = _word_piece(folder, names)
+    else:
+        raise TandemError(f"{folder} has no tokenizer: expected tokenizer.json, or vocab.txt of a BERT model")
+    return wrap_tokenizer(backend, pad_token=names["pad_token"])
+
+
+def wrap_tokenizer(backend: tokenizers.Tokenizer, pad_token: str = "[PAD]") -> Tokenizer:
+    """Switch truncation and padding off and read the special ids from the tokenizer itself."""
+    padding = backend.padding
+    pad_id = backend.token_to_id(pad_token)
+    if pad_id is None:
+        pad_id = padding["pad_id"] if padding else 0
+    backend.no_padding()
+    backend.no_truncation()
+    serialised = backend.to_str()
+    settings = orjson.loads(serialised)
+    boundaries = boundaries_of(settings)
+    prefix, suffix = _special_ids(backend)
+    return Tokenizer(
+        backend=backend,
+        prefix=prefix,
+        suffix=suffix,
+        pad_id=pad_id,
+        unknown_id=_unknown_id(backend, settings["model"]),
+        boundaries=boundaries,
+        whole_words=whole_words(settings["model"], boundaries),
+        fingerprint=hashlib.sha256(serialised.encode()).hexdigest(),
+    )
+
+
+def _special_ids(backend: tokenizers.Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What the post-processor puts before and after a text."""
+    content = backend.encode("a", add_special_tokens=False).ids
+    whole = backend.encode("a").ids
+    before = backend.encode("a").special_tokens_mask.index(0) if content else len(whole)
+    return tuple(whole[:before]), tuple(whole[before + len(content) :])
+
+
+def _unknown_id(backend: tokenizers.Tokenizer, model: Mapping[str, Any]) -> int | None:
+    if model.get("unk_token") is not None:
+        return backend.token_to_id(model["unk_token"])
+    return model.get("unk_id")
+
+
+def _read(path: Path) -> Any:
+    return read_json(path) if path.is_file() else {}
+
+
+def _special_names(folder: Path) -> dict[str, str]:
+    """The special tokens by role, from whichever file of the folder names them."""
+    names = {f"{role}_token": f"[{role.upper()}]" for role in ("unk", "cls", "sep", "pad", "mask")}
+    named = {**_read(folder / "special_tokens_map.json"), **_read(folder / "tokenizer_config.json")}
+    found = {role: named.get(role) or default for role, default in names.items()}
+    return {role: token["content"] if isinstance(token, dict) else token for role, token in found.items()}
+
+
+def _word_piece(folder: Path, names: Mapping[str, str]) -> tokenizers.Tokenizer:
+    """A BERT tokenizer from one token a line (Devlin et al. 2019)."""
+    lines = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+    vocabulary = {token.rstrip("\r"): number for number, token in enumerate(lines) if token}
+    needed = {role: names[role] for role in ("unk_token", "cls_token", "sep_token", "pad_token")}
+    missing = [token for token in needed.values() if token not in vocabulary]
+    if missing:
+        raise TandemError(f"{folder / 'vocab.txt'} lacks {', '.join(missing)}: it is not a BERT vocabulary")
+    settings = _read(folder / "tokenizer_config.json")
+    backend = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token=names["unk_token"]))
+    backend.normalizer = normalizers.BertNormalizer(
+        handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
+        strip_accents=settings.get("strip_accents"),
+        lowercase=settings.get("do_lower_case", True),
+    )
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    first, last = ((names[role], vocabulary[names[role]]) for role in ("cls_token", "sep_token"))
+    backend.post_processor = processors.BertProcessing(last, first)
+    backend.add_special_tokens([token for token in names.values() if token in vocabulary])
+    return backend

@@ -1,0 +1,22 @@
+"""Evaluate the model on the test split, before and after training."""
+
+from pathlib import Path
+
+from stages import run
+from tandem.artifacts import write_json
+from tandem.evaluation.run import run_evaluation
+from tandem.params import load_params
+
+
+def main() -> str:
+    """Write `data/metrics/evaluate.json` and `data/evaluate/`."""
+    params = load_params(Path("params.yaml"))
+    folders = {"model": Path("data/model"), "tokens": Path("data/tokens")}
+    evaluation = run_evaluation(params, **folders, hardware=Path("data/hardware.json"))
+    evaluation.write(Path("data/evaluate"))
+    write_json(Path("data/metrics/evaluate.json"), evaluation.metrics())
+    return evaluation.summary()
+
+
+if __name__ == "__main__":
+    run(main)

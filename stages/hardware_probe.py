@@ -1,0 +1,23 @@
+"""Probe the machine: what the params ask for (tracked) and how this machine will do it (untracked)."""
+
+from pathlib import Path
+
+from stages import run
+from tandem.artifacts import write_json
+from tandem.hardware.probe import probe
+from tandem.model.pretrained import locate
+from tandem.model.weights import read_config
+from tandem.params import load_params
+
+
+def main() -> str:
+    """Write `data/plan.json` and `data/hardware.json`."""
+    params = load_params(Path("params.yaml"))
+    found = probe(params, read_config(locate(params.model.pretrained)))
+    write_json(Path("data/plan.json"), found.plan())
+    write_json(Path("data/hardware.json"), found.facts())
+    return found.summary()
+
+
+if __name__ == "__main__":
+    run(main)

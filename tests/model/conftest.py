@@ -1,0 +1,61 @@
+"""Checkpoints in folders, as a user would have them; no network."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertModel
+
+from tandem.model.multitask import HeadConfig, MultiTaskModel
+from tests.model.references import BERT_BASE, VOCABULARY, load_ours, random_reference
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Tiny models wait longer for a second thread than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def reference() -> BertModel:
+    return random_reference()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(reference: BertModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with config.json, model.safetensors and a tokenizer that would cut and pad."""
+    folder = tmp_path_factory.mktemp("checkpoint")
+    reference.save_pretrained(folder)
+    tokenizer = Tokenizer(
+        models.WordPiece({piece: number for number, piece in enumerate(VOCABULARY)}, unk_token="[UNK]")
+    )
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.enable_truncation(8)
+    tokenizer.enable_padding(length=8)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"pad_token": "[PAD]"}))
+    return folder
+
+
+@pytest.fixture
+def model(checkpoint: Path) -> MultiTaskModel:
+    return load_ours(checkpoint)
+
+
+@pytest.fixture
+def bert_base() -> MultiTaskModel:
+    """The sizes of bert-base-uncased with two classes and 17 tags, without a single number."""
+    heads = {
+        "sentiment": HeadConfig(kind="classification", n_labels=2),
+        "entities": HeadConfig(kind="tagging", n_labels=17),
+    }
+    with torch.device("meta"):
+        return MultiTaskModel(BERT_BASE, heads, pooling="mean", dropout=0.1, encoder_dropout=0.0)

@@ -1,0 +1,71 @@
+"""Padding and grouping."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.corpora.records import Record
+from tandem.tokens.batching import group_by_length, pad
+from tandem.tokens.packing import Packer
+from tandem.tokens.ragged import IGNORED
+from tandem.tokens.store import TokenStore
+from tandem.tokens.tokenizer import Tokenizer
+from tandem.tokens.vocabulary import Vocabularies
+from tests.tokens.conftest import VOCABULARY, settings
+
+
+@pytest.fixture
+def store(tokenizer: Tokenizer) -> TokenStore:
+    names = {"entities": ("O", "B-X", "I-X")}
+    vocabularies = Vocabularies(kinds={"entities": "tagging"}, names=names, train_names=names)
+    records = [
+        Record(row=2, words=("the", "zz"), tags={"entities": ("O", "B-X")}),
+        Record(row=4, words=("a",)),
+        Record(row=5, words=()),
+    ]
+    return Packer(tokenizer, settings(), vocabularies).pack(records)[0]
+
+
+def test_pad(store: TokenStore) -> None:
+    padded = pad(store, np.array([1, 0]))
+    the, letter, rest = (VOCABULARY.index(token) for token in ("the", "z", "##z"))
+    assert padded.ids.tolist() == [[2, VOCABULARY.index("a"), 3, 0, 0], [2, the, letter, rest, 3]]
+    assert padded.ids.dtype == np.int64
+    assert padded.mask.tolist() == [[True] * 3 + [False] * 2, [True] * 5]
+    assert padded.take(store.piece_words, -1).tolist() == [[-1, 0, -1, -1, -1], [-1, 0, 1, -1, -1]]
+    tags = padded.take(store.piece_tags["entities"], IGNORED)
+    assert tags.tolist() == [[IGNORED] * 5, [IGNORED, 0, 1, IGNORED, IGNORED]]
+
+
+def test_pad_nothing(store: TokenStore) -> None:
+    padded = pad(store, np.empty(0, dtype=np.int64))
+    assert padded.ids.shape == padded.mask.shape == (0, 0)
+
+
+def test_windows_of(store: TokenStore) -> None:
+    assert store.windows_of([2, 0]).tolist() == [2, 0]
+    assert store.windows_of([]).tolist() == []
+    assert store.window_lengths.tolist() == [5, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "max_tokens", "groups"),
+    [
+        ([], 8, []),
+        ([4, 4, 4], 8, [[0, 1], [2]]),
+        ([2, 9, 4, 2], 8, [[1], [2, 0], [3]]),
+        ([1, 1, 1], 1, [[0], [1], [2]]),
+        ([3, 1, 2], 100, [[0, 2, 1]]),
+    ],
+)
+def test_groups(lengths: list[int], max_tokens: int, groups: list[list[int]]) -> None:
+    assert [group.tolist() for group in group_by_length(np.array(lengths), max_tokens)] == groups
+
+
+@given(lengths=st.lists(st.integers(1, 50), max_size=40), max_tokens=st.integers(1, 200))
+def test_groups_hold_each_row_once_within_the_limit(lengths: list[int], max_tokens: int) -> None:
+    groups = group_by_length(np.array(lengths, dtype=np.int64), max_tokens)
+    assert sorted(row for group in groups for row in group) == list(range(len(lengths)))
+    for group in groups:
+        assert len(group) == 1 or len(group) * max(lengths[row] for row in group) <= max_tokens
