@@ -1,11 +1,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from tandem.params import Params, load_params
 from tests import tiny
+from tests.small_corpora import folders, model, train_examples, valid_examples  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).parent.parent
+
+torch.set_num_threads(1)  # tests run side by side
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The parity report: what it says of equal encoders, and that it fails for different ones."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,15 @@ from tandem.parity import ParityReport, check_parity, first_texts
 
 SETTINGS = ParityCheck(tolerance=1e-5, texts=3, sentences=("the film was fine.", "anna lives in oslo", "a dull plot"))
 TEXTS = ["the cast was lovely and the plot was dim", "a song", "x " * 200, *(f"scene {number}" for number in range(9))]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Tiny models wait longer for a second thread than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -134,7 +144,6 @@ def test_the_first_texts_of_each_corpus_are_read(tmp_path: Path) -> None:
 
 
 def test_transformers_speaks_again_afterwards(tiny_encoder: Path, trained: Path) -> None:
-
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
     check_parity(tiny_encoder, trained, [], SETTINGS, max_length=32)
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before

@@ -85,7 +85,9 @@ def test_a_comment_in_the_params_reruns_nothing(project):
 
 def test_a_new_corpus_adds_its_stages_and_touches_no_other(project):
     text = (project.root / "params.yaml").read_text()
-    corpus = "corpora:\n  more:\n    {path: data/reviews.xlsx, format: auto, text: review, words: null, sentence: null,\n"
+    corpus = (
+        "corpora:\n  more:\n    {path: data/reviews.xlsx, format: auto, text: review, words: null, sentence: null,\n"
+    )
     corpus += "     group: null, labels: {sentiment: sentiment}, tags: {}}\n"
     (project.root / "params.yaml").write_text(text.replace("corpora:\n", corpus))
     own = {f"{stage}@more" for stage in ("clean", "split", "tokenize-align")}

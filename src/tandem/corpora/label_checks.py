@@ -19,10 +19,11 @@ class LabelChecks:
     refuses_unknown: bool
     report: CleanReport
 
-    def read(self, row: int, cells: Sequence[str]) -> dict[str, str] | None:
-        """Return a label by task, leaving out those that are missing or unknown; None if none remains.
+    def read(self, row: int, cells: Sequence[str], *, is_optional: bool = False) -> dict[str, str] | None:
+        """Return a label by task, leaving out those that are missing or unknown.
 
-        What is left out is counted; raises `TandemError` for an unknown label where the params say so.
+        None means that none remains though one must (`is_optional` false); all is counted. Raises `TandemError`
+        for an unknown label where the params say so.
         """
         labels = {}
         reason = "missing_label"
@@ -35,7 +36,7 @@ class LabelChecks:
             else:
                 reason = "unknown_label"
                 self._count_unknown(row, task, label)
-        if labels or not self.allowed:
+        if labels or is_optional or not self.allowed:
             return self._noting_gaps(labels)
         self.report.dropped[reason] += 1
         return None

@@ -61,8 +61,8 @@ def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
     workbook = ElementTree.fromstring(archive.read("xl/workbook.xml"))
     relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
     targets = {relation.get("Id"): relation.get("Target", "") for relation in relations}
-    entry = next(entry for entry in workbook.iterfind("{*}sheets/{*}sheet") if entry.get("name") == sheet)
-    target = targets[next(value for key, value in entry.items() if key.endswith("}id"))]
+    entries = {entry.get("name"): entry for entry in workbook.iterfind("{*}sheets/{*}sheet")}
+    target = next(targets[value] for key, value in entries[sheet].items() if key.endswith("}id"))
     return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 

@@ -58,12 +58,15 @@ def member_bytes(content: bytes, member: str) -> bytes:
 
     Raises `TandemError` if it is missing, no regular file, or larger than 64 MiB.
     """
-    with tarfile.open(fileobj=BytesIO(content), mode="r:gz") as tar:
-        for entry in tar:
-            if entry.name == member and entry.isfile() and entry.size <= LARGEST_MEMBER_BYTES:
-                handle = tar.extractfile(entry)
-                assert handle is not None, "a regular file can be read"
-                return handle.read()
+    try:
+        with tarfile.open(fileobj=BytesIO(content), mode="r:gz") as tar:
+            for entry in tar:
+                if entry.name == member and entry.isfile() and entry.size <= LARGEST_MEMBER_BYTES:
+                    handle = tar.extractfile(entry)
+                    assert handle is not None, "a regular file can be read"
+                    return handle.read()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise TandemError(f"the archive that should hold {member} is not a gzipped tar ({error})") from error
     raise TandemError(f"the archive holds no file {member} of at most {LARGEST_MEMBER_BYTES >> 20} MiB")
 
 

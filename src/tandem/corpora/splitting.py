@@ -27,15 +27,19 @@ from tandem.params import Split
 
 SPLITS = ("train", "valid", "test")
 _DROPPED = -1
+_ODD_SPACES = ("  ", *"\t\n\v\f\r\x1c\x1d\x1e\x1f")
 _RECORDS_AT_ONCE = 20_000
 
 
 def text_key(record: Record) -> int:
     """An unsigned 64-bit number that is equal for equal texts, whatever their case, spacing and code points."""
     surface = record.surface
-    folded = surface.lower() if surface.isascii() else unicodedata.normalize("NFKC", surface).casefold()
-    normalised = " ".join(folded.split()).encode(errors="surrogatepass")
-    return int.from_bytes(hashlib.blake2b(normalised, digest_size=8).digest(), "little")
+    if surface.isascii() and not any(odd in surface for odd in _ODD_SPACES):
+        normalised = surface.lower().strip(" ")  # the same, much faster
+    else:
+        normalised = " ".join(unicodedata.normalize("NFKC", surface).casefold().split())
+    digest = hashlib.blake2b(normalised.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
 
 
 def assign_splits(records: Iterable[Record], settings: Split, seed: int) -> tuple[list[str | None], SplitReport]:

@@ -99,16 +99,11 @@ class _SentenceCleaner:
             tags[task] = checked
         labels_start = 3 + len(self.columns)
         labels_end = labels_start + len(self.labels.allowed)
-        labels = self._labels(first[0], first[labels_start:labels_end], has_tags=bool(tags))
+        labels = self.labels.read(first[0], first[labels_start:labels_end], is_optional=bool(tags))
         if labels is None:
             return None
         group = "".join(first[labels_end:]) or None
         return Record(row=first[0], words=words, labels=labels, tags=tags, group=group)
-
-    def _labels(self, row: int, cells: Sequence[str], *, has_tags: bool) -> dict[str, str] | None:
-        if has_tags and not any(cell.strip() for cell in cells):
-            return {}
-        return self.labels.read(row, cells)
 
     def _rows_with_words(self, rows: list[Row]) -> list[Row] | None:
         """Strip the words and treat the rows without one as the rules say."""
@@ -147,9 +142,9 @@ class _SentenceCleaner:
         familiar = self.familiar.setdefault(task, {"O"})
         if not familiar.issuperset(column):
             column = [tag.strip() for tag in column]
-            if "" in column and not self._is_missing_allowed(task, numbers[column.index("")]):
+            if "" in column and not self._is_missing_allowed(task, numbers, column):
                 return None
-            column = ["O" if tag == "" else tag for tag in column]
+            column = [tag or "O" for tag in column]
             if self._has_unknown(task, numbers, column):
                 return None
             familiar.update(column)
@@ -162,10 +157,12 @@ class _SentenceCleaner:
         self.report.altered["tags_repaired"] += repaired
         return tags
 
-    def _is_missing_allowed(self, task: str, row: int) -> bool:
+    def _is_missing_allowed(self, task: str, numbers: Sequence[int], column: Sequence[str]) -> bool:
         if self.rules.missing_tag == "error":
+            row = numbers[column.index("")]
             raise self._refusal(task, row, "no tag", "set clean.missing_tag to outside or drop_sentence")
         if self.rules.missing_tag == "outside":
+            self.report.altered["tags_missing_as_outside"] += column.count("")
             return True
         self.report.dropped["sentences_missing_tag"] += 1
         return False

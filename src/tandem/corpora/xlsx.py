@@ -6,26 +6,25 @@ errors and odd blanks come from a scan of the XML (`sheet_scan`).
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any, Literal
-from xml.etree.ElementTree import ParseError
 
 import python_calamine
 
 from tandem.corpora.cell_texts import cell_text, is_moment
-from tandem.corpora.sheet_scan import SpecialCells, scan_sheet
-from tandem.corpora.workbook_files import check_workbook, damaged
+from tandem.corpora.sheet_scan import Kind, SpecialCells, scan_sheet
+from tandem.corpora.workbook_files import UNREADABLE, check_workbook, damaged
 from tandem.corpora.xlsx_fallback import read_rows
 from tandem.errors import TandemError
 
 ROWS_AT_ONCE = 4096
 ROWS_LISTED = 10
+MOST_ROWS = 1 << 20
+"""So many rows the format allows."""
 
 Engine = Literal["calamine", "openpyxl"]
 Cells = Sequence[Any]
@@ -66,6 +65,11 @@ class Sheet:
     notes: CellNotes
 
     @property
+    def rows_below(self) -> range:
+        """The spreadsheet rows under the header."""
+        return range(self.first_row, MOST_ROWS + 1)
+
+    @property
     def place(self) -> str:
         """The file and the sheet, for messages."""
         return f"{self.path}, sheet {self.name!r}"
@@ -77,7 +81,9 @@ class Sheet:
         """
         for name in names:
             self._check_column(name)
-        return _without_trailing_blanks(self._read([self.header.index(name) for name in names]))
+        columns = [self.header.index(name) for name in names]
+        self._note_special(columns)
+        return _without_trailing_blanks(self._read(columns))
 
     def _check_column(self, name: str) -> None:
         found = ", ".join(map(repr, self.header))
@@ -91,6 +97,13 @@ class Sheet:
                 f"{self.place}: {self.header.count(name)} columns are called {name!r}; columns found: {found}. "
                 "Rename all but one"
             )
+
+    def _note_special(self, columns: Sequence[int]) -> None:
+        kinds: tuple[Kind, ...] = ("formulas", "errors")
+        for kind in kinds:
+            within = (self.special.within(kind, column + self.first_column, self.rows_below) for column in columns)
+            for row, _ in sorted(chain.from_iterable(within)):
+                self.notes.add(kind, row)
 
     def _read(self, columns: Sequence[int]) -> Iterator[tuple[Any, ...]]:
         first = self.first_row
@@ -106,10 +119,7 @@ class Sheet:
             for cell, row in zip(cells or [""] * len(rows), rows, strict=True)
         ]
         column += self.first_column
-        for row, _ in self.special.within("formulas", column, rows):
-            self.notes.add("formulas", row)
         for row, _ in self.special.within("errors", column, rows):
-            self.notes.add("errors", row)
             texts[row - rows.start] = ""
         for row, blank in self.special.within("blanks", column, rows):
             texts[row - rows.start] = blank
@@ -133,14 +143,15 @@ def open_sheet(path: Path) -> Sheet:
             return _opened(path, "calamine", *_read_by_calamine(path))
         except python_calamine.CalamineError:
             return _opened(path, "openpyxl", *read_rows(path))
-    except _UNREADABLE as error:
+    except TandemError:
+        raise
+    except UNREADABLE as error:
         raise damaged(path, error) from error
 
 
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, ParseError, SyntaxError, KeyError, EOFError, OSError)
-
-
 def _opened(path: Path, engine: Engine, names: Sequence[str], first_column: int, rows: Iterator[Cells]) -> Sheet:
+    if not names:
+        raise damaged(path, "it holds no worksheet")
     place = f"{path}, sheet {names[0]!r}"
     numbered = enumerate(rows, start=1)
     found = next(((number, row) for number, row in numbered if any(cell not in ("", None) for cell in row)), None)
@@ -168,6 +179,8 @@ def _read_by_calamine(path: Path) -> tuple[list[str], int, Iterator[Cells]]:
     workbook = python_calamine.CalamineWorkbook.from_path(str(path))
     worksheet = python_calamine.SheetTypeEnum.WorkSheet
     names = [sheet.name for sheet in workbook.sheets_metadata if sheet.typ == worksheet]
+    if not names:
+        return names, 0, iter(())
     sheet = workbook.get_sheet_by_name(names[0])
     return names, sheet.start[1] if sheet.start else 0, sheet.iter_rows()
 

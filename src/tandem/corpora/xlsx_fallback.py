@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tandem.corpora.workbook_files import UNREADABLE, damaged
+
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
@@ -15,15 +17,17 @@ def read_rows(path: Path) -> tuple[list[str], int, Iterator[list[Any]]]:
     import openpyxl  # noqa: PLC0415 - as slow to load as the rest of a stage, and seldom needed
 
     workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    return [sheet.title for sheet in workbook.worksheets], 0, _rows(workbook)
+    return [sheet.title for sheet in workbook.worksheets], 0, _rows(path, workbook)
 
 
-def _rows(workbook: Any) -> Iterator[list[Any]]:
+def _rows(path: Path, workbook: Any) -> Iterator[list[Any]]:
     sheet = workbook.worksheets[0]
     sheet.reset_dimensions()
     try:
         for row in sheet.iter_rows(values_only=True):
             yield [_unescaped(cell) for cell in row]
+    except UNREADABLE as error:
+        raise damaged(path, error) from error
     finally:
         workbook.close()
 

@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from tandem.hardware.execution import Execution
-from tandem.tokens.examples import IGNORED, Examples, Integers, translate
+from tandem.tokens.examples import Examples, Integers, translate
+from tandem.tokens.ragged import IGNORED
 from tandem.training.passes import Pass
 
 Floats = NDArray[np.float32]

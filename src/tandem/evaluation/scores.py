@@ -43,18 +43,12 @@ def score_classes(predictions: Predictions) -> Scored:
 
 
 def score_entities(predictions: Predictions) -> Scored:
-    """Strict `precision`, `recall` and `f1` over entities, `token_accuracy` over words, and `n` entities and texts."""
+    """Strict `precision`, `recall` and `f1` over `n_entities`, `token_accuracy` over words, and `n` texts."""
     gold, answers = tag_sequences(predictions)
-    n_texts = {"n": len(gold)}
-    if not any(tag != "O" for sequence in (*gold, *answers) for tag in sequence):
-        blank = {
-            "precision": 0.0,
-            "recall": 0.0,
-            "f1": 0.0,
-            "n_entities": 0,
-            "token_accuracy": float(bool(gold)),
-        }
-        return Scored({**blank, **n_texts}, [])
+    right = predictions.gold == predictions.answers()
+    tokens = {"token_accuracy": float(right.mean()) if len(right) else 0.0, "n": len(gold)}
+    if not any(tag.startswith("B-") for sequence in (*gold, *answers) for tag in sequence):
+        return Scored({"precision": 0.0, "recall": 0.0, "f1": 0.0, "n_entities": 0, **tokens}, [])
     report = entity_report(gold, answers, mode="strict", scheme=IOB2, output_dict=True, zero_division=0)
     micro = report.pop("micro avg")
     kinds = [name for name in report if name not in ("macro avg", "weighted avg")]
@@ -64,9 +58,8 @@ def score_entities(predictions: Predictions) -> Scored:
         "recall": float(micro["recall"]),
         "f1": float(micro["f1-score"]),
         "n_entities": int(micro["support"]),
-        "token_accuracy": float((predictions.gold == predictions.answers()).mean()),
     }
-    return Scored({**headline, **n_texts}, rows)
+    return Scored({**headline, **tokens}, rows)
 
 
 def confusion(predictions: Predictions) -> list[Row]:

@@ -41,7 +41,9 @@ def _names(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _parity(parity: dict[str, Any]) -> Table:
-    table = Table("encoder", "largest difference", "smallest cosine", title="Parity with transformers", title_justify="left")
+    table = Table(
+        "encoder", "largest difference", "smallest cosine", title="Parity with transformers", title_justify="left"
+    )
     for name in ("pretrained", "trained"):
         found = parity[name]
         largest = max(found[part]["max_abs_diff"] for part in ("tokens", "cls", "mean"))

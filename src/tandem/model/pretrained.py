@@ -63,11 +63,11 @@ def _hub_folder(name: str) -> Path:
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - costs a third of a second, and only here
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415
 
-    with suppress(LocalEntryNotFoundError):
-        cached = Path(snapshot_download(name, allow_patterns=list(HUB_FILES), local_files_only=True))
-        if _is_complete(cached):
-            return cached
     try:
+        with suppress(LocalEntryNotFoundError):
+            cached = Path(snapshot_download(name, allow_patterns=list(HUB_FILES), local_files_only=True))
+            if _is_complete(cached):
+                return cached
         return Path(snapshot_download(name, allow_patterns=list(HUB_FILES), local_files_only=False))
     except (OSError, HFValidationError) as error:
         raise TandemError(

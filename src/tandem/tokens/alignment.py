@@ -68,9 +68,11 @@ class Reading(NamedTuple):
 def encode_records(records: Sequence[Record], tokenizer: Tokenizer, lexicon: Lexicon) -> EncodedTexts:
     """Encode records; a unit is a word where the record has words, else what may be encoded by itself."""
     rows = [_units_of(record, at_space=tokenizer.boundaries.at_space) for record in records]
-    pieces, unit_starts = lexicon.encode(b"".join(rows))
-    n_units = [row.count(SEPARATOR) for row in rows]
-    return EncodedTexts(pieces=pieces, unit_starts=unit_starts, text_units=starts_of(n_units))
+    units = b"".join(rows)
+    pieces, unit_starts = lexicon.encode(units)
+    unit_ends = np.flatnonzero(np.frombuffer(units, dtype=np.uint8) == SEPARATOR[0])
+    text_units = np.searchsorted(unit_ends, starts_of([len(row) for row in rows]))
+    return EncodedTexts(pieces=pieces, unit_starts=unit_starts, text_units=text_units)
 
 
 def _units_of(record: Record, *, at_space: bool) -> bytes:

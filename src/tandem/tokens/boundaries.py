@@ -21,13 +21,13 @@ _SPLITTING_AT_SPACE = {"BertPreTokenizer", "Whitespace", "WhitespaceSplit"}
 
 
 class Boundaries(NamedTuple):
-    """How bytes part words: `kinds` (256) is each byte's kind and `folded` (256) the byte that it counts as.
+    """How bytes part words: `kinds` gives each of the 256 bytes' kind and `folded` the byte that it counts as.
 
     A letter extends a word, a mark is a word, a blank is none; a unit with a foreign byte is one word as it is.
     """
 
-    kinds: NDArray[np.uint8]
-    folded: NDArray[np.uint8]
+    kinds: bytes
+    folded: bytes
     at_space: bool
 
 
@@ -40,15 +40,17 @@ def boundaries_of(settings: Mapping[str, Any]) -> Boundaries:
         if normalizer["lowercase"]:
             folded[_bytes(string.ascii_uppercase)] = _bytes(string.ascii_lowercase)
     kinds[SEPARATOR[0]] = BLANK
-    return Boundaries(kinds, folded, _splits_at_space(settings))
+    return Boundaries(kinds.tobytes(), folded.tobytes(), _splits_at_space(settings))
 
 
 def whole_words(model: Mapping[str, Any], boundaries: Boundaries) -> dict[str, int]:
     """The words that are a piece of the vocabulary by themselves, where longest-match-first then takes them whole."""
     if model["type"] != "WordPiece":
         return {}
-    kinds, stays = boundaries.kinds[:128], boundaries.folded[:128] == np.arange(128)
-    letters, marks = ({chr(byte) for byte in np.flatnonzero((kinds == kind) & stays)} for kind in (LETTER, MARK))
+    letters, marks = (
+        {chr(byte) for byte in range(128) if boundaries.kinds[byte] == kind and boundaries.folded[byte] == byte}
+        for kind in (LETTER, MARK)
+    )
     longest = model["max_input_chars_per_word"]
     return {
         word: number

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from tandem.errors import TandemError
 from tandem.params import Kind, Params, Task
 from tandem.tokens.batching import group_by_length, pad
+from tandem.tokens.ragged import IGNORED
 from tandem.tokens.store import TokenStore
-
-IGNORED = -100  # PyTorch's index of a position without an answer
 
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]

@@ -1,11 +1,8 @@
-"""Each distinct word is encoded once, and words are told apart by their hashes, all at once.
-
-A word's hash is the polynomial of its bytes modulo 2**64, read off prefix sums (Karp and Rabin 1987): that any
-two of a million words share one has a chance below one in ten million.
-"""
+"""Each distinct word is encoded once, and words are told apart by 64-bit hashes of their bytes, all at once."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -15,16 +12,16 @@ from tandem.tokens.boundaries import FOREIGN, LETTER, MARK, SEPARATOR
 from tandem.tokens.ragged import Ints, spread, starts_of
 from tandem.tokens.tokenizer import Tokenizer
 
-_BASE = 0x9E3779B97F4A7C15
-_BASE_INVERSE = pow(_BASE, -1, 2**64)
-_SLOT_BITS = 20
+_SLOT_BITS = 18
 _BYTES_AT_MOST = 32_000_000
+_LONG_WORD = 64  # bytes
+_BLOCK_MASKS = np.array([2 ** (8 * n_bytes) - 1 for n_bytes in range(9)], dtype=np.uint64)
 
 Hashes = NDArray[np.uint64]
 
 
 class _Words(NamedTuple):
-    """Where words begin and end in a row of bytes, and their hashes: each (words)."""
+    """Words in a row of bytes: `starts`, `ends` and `hashes`, each (words)."""
 
     starts: Ints
     ends: Ints
@@ -40,7 +37,6 @@ class Lexicon:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._powers = self._inverses = np.ones(1, dtype=np.uint64)
         self._numbers: dict[int, int]
         self._slot_hashes: Hashes
         self._slot_numbers: Ints
@@ -54,36 +50,31 @@ class Lexicon:
         """Encode units, each ended by `SEPARATOR`: (pieces) ids, (units + 1) where each unit's pieces begin."""
         if self._n_bytes > _BYTES_AT_MOST:
             self._begin()
-        data = np.frombuffer(units, dtype=np.uint8)
-        unit_starts = np.concatenate(([0], np.flatnonzero(data == SEPARATOR[0]) + 1))
-        words = self._cut(data, unit_starts)
+        ends = np.flatnonzero(np.frombuffer(units, dtype=np.uint8) == SEPARATOR[0]) + 1
+        unit_starts = np.concatenate(([0], ends))
+        words, n_words_before = self._cut(units, unit_starts)
         numbers = self._numbers_of(words, units)
         counts = self._counts[numbers]
         pieces = self._pieces[spread(self._starts[numbers], counts)]
-        return pieces, starts_of(counts)[np.searchsorted(words.starts, unit_starts)]
+        return pieces, starts_of(counts)[n_words_before[unit_starts]]
 
-    def _cut(self, data: NDArray[np.uint8], unit_starts: Ints) -> _Words:
-        """Cut units (bytes) into words."""
+    def _cut(self, units: bytes, unit_starts: Ints) -> tuple[_Words, Ints]:
+        """Cut units into words; also (bytes + 1) how many words begin before each byte."""
         boundaries = self._tokenizer.boundaries
-        kinds, folded = boundaries.kinds[data], boundaries.folded[data]
+        kinds_buffer, folded = (bytearray(units.translate(table)) for table in (boundaries.kinds, boundaries.folded))
+        kinds = np.frombuffer(kinds_buffer, dtype=np.uint8)
         foreign = np.unique(np.searchsorted(unit_starts, np.flatnonzero(kinds == FOREIGN), side="right")) - 1
-        as_it_is = spread(unit_starts[foreign], unit_starts[foreign + 1] - unit_starts[foreign] - 1)
-        kinds[as_it_is], folded[as_it_is] = LETTER, data[as_it_is]
+        for start, end in zip(unit_starts[foreign].tolist(), (unit_starts[foreign + 1] - 1).tolist(), strict=True):
+            kinds[start:end], folded[start:end] = LETTER, units[start:end]
         is_mark, is_letter = kinds == MARK, np.concatenate(([False], kinds == LETTER, [False]))
-        starts = np.flatnonzero(is_mark | (is_letter[1:-1] & ~is_letter[:-2]))
+        is_start = is_mark | (is_letter[1:-1] & ~is_letter[:-2])
+        starts = np.flatnonzero(is_start)
         ends = np.flatnonzero(is_mark | (is_letter[1:-1] & ~is_letter[2:])) + 1
-        return _Words(starts, ends, self._hash(folded, starts, ends))
-
-    def _hash(self, data: NDArray[np.uint8], starts: Ints, ends: Ints) -> Hashes:
-        if len(data) > len(self._powers):
-            self._powers, self._inverses = (_powers(base, len(data)) for base in (_BASE, _BASE_INVERSE))
-        sums = np.zeros(len(data) + 1, dtype=np.uint64)
-        np.cumsum((data + np.uint64(1)) * self._powers[: len(data)], out=sums[1:])
-        return (sums[ends] - sums[starts]) * self._inverses[starts]
+        return _Words(starts, ends, _hash(folded, starts, ends)), starts_of(is_start)
 
     def _numbers_of(self, words: _Words, units: bytes) -> Ints:
         """The number of each word, new ones included: (words)."""
-        slots = words.hashes >> np.uint64(64 - _SLOT_BITS)
+        slots = (words.hashes >> np.uint64(64 - _SLOT_BITS)).astype(np.int64)
         numbers: Ints = self._slot_numbers[slots]
         missed = np.flatnonzero(self._slot_hashes[slots] != words.hashes)
         if len(missed):
@@ -119,15 +110,30 @@ class Lexicon:
         self._counts = np.empty(0, dtype=np.int64)
         self._n_bytes = 0
         whole = self._tokenizer.whole_words
-        units = b"".join(word.encode() + SEPARATOR for word in whole)
-        data, lengths = np.frombuffer(units, dtype=np.uint8), np.fromiter(map(len, whole), dtype=np.int64)
-        starts = starts_of(lengths + 1)[:-1]
-        hashes = self._hash(data, starts, starts + lengths)
+        lengths = np.fromiter(map(len, whole), dtype=np.int64)
+        ends = np.cumsum(lengths)
+        hashes = _hash("".join(whole).encode(), ends - lengths, ends)
         self._add(hashes, np.fromiter(whole.values(), dtype=np.int32), np.ones_like(lengths))
 
 
-def _powers(base: int, n: int) -> Hashes:
-    """1, base, base**2, ... modulo 2**64: (n)."""
-    factors = np.full(n, base, dtype=np.uint64)
-    factors[0] = 1
-    return np.multiply.accumulate(factors)
+def _hash(data: bytes | bytearray, starts: Ints, ends: Ints) -> Hashes:
+    """Hash words, eight bytes at a time: (words), (words) to (words)."""
+    lengths = ends - starts
+    blocks = np.ndarray(len(data) + 1, dtype="<u8", buffer=bytes(data) + bytes(8), strides=(1,))  # at every byte
+    hashes = lengths.astype(np.uint64)
+    longer = np.arange(len(lengths))
+    for offset in range(0, _LONG_WORD, 8):
+        longer = longer[lengths[longer] > offset]
+        mask = _BLOCK_MASKS[np.minimum(lengths[longer] - offset, 8)]
+        hashes[longer] = _mixed(hashes[longer] ^ (blocks[starts[longer] + offset] & mask))
+    for word in longer[lengths[longer] > _LONG_WORD].tolist():
+        digest = hashlib.blake2b(data[starts[word] : ends[word]], digest_size=8).digest()
+        hashes[word] = int.from_bytes(digest, "little")
+    return hashes
+
+
+def _mixed(numbers: Hashes) -> Hashes:
+    """Spread each number's bits over all 64; no two numbers become one (Steele et al. 2014)."""
+    numbers = numbers * np.uint64(0x9E3779B97F4A7C15)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    return numbers ^ (numbers >> np.uint64(31))

@@ -31,7 +31,8 @@ class Tokenizer:
     """A tokenizer and what Tandem needs to know of it.
 
     `prefix` and `suffix` are the special ids around a single text; `boundaries` says where a text may be cut
-    before encoding, and `whole_words` which words need no encoding; `fingerprint` is the SHA-256 of the serialised tokenizer.
+    before encoding, and `whole_words` which words need no encoding; `fingerprint` is the SHA-256 of the serialised
+    tokenizer.
     """
 
     backend: tokenizers.Tokenizer

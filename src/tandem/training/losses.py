@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tandem.tokens.examples import IGNORED, Batch
+from tandem.tokens.examples import Batch
+from tandem.tokens.ragged import IGNORED
 
 
 def count_answers(batches: Sequence[Batch]) -> dict[str, float]:
@@ -29,7 +30,7 @@ def summed_losses(batch: Batch, logits: Mapping[str, Tensor]) -> dict[str, Tenso
     """Each task's weighted sum of cross-entropies over a batch; `logits[task]` is (counted, labels)."""
     sums = {}
     for task, targets in batch.targets.items():
-        scores = logits[task].float()
+        scores = logits[task].to(torch.promote_types(logits[task].dtype, torch.float32))
         answers = torch.from_numpy(targets.answers).to(scores.device)
         weights = torch.from_numpy(targets.weights).to(scores.device)
         each = functional.cross_entropy(scores, answers, ignore_index=IGNORED, reduction="none")

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from tandem.hardware.execution import Execution
 from tandem.model.multitask import MultiTaskModel
-from tandem.tokens.examples import IGNORED, Batch, Examples
+from tandem.tokens.examples import Batch, Examples
+from tandem.tokens.ragged import IGNORED
 from tandem.tokens.store import TokenStore
 
 
@@ -135,5 +136,6 @@ def _needed_pieces(store: TokenStore) -> NDArray[np.int64]:
 
 def _scratch_array(path: Path, rows: int, width: int) -> NDArray[np.float32]:
     if rows == 0:
-        return np.empty((0, width), dtype=np.float32)
+        return np.empty((0, width), dtype=np.float32)  # an empty file cannot be mapped
+    path.parent.mkdir(exist_ok=True)
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, width))

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.corpora.span_tags import Span, tag_words
+from tandem.corpora.tag_schemes import repair_iob2, spans_of
+
+TEXT = "Anna Kowalska, 12\u00a0Mill-Lane"
+
+
+@pytest.mark.parametrize(
+    ("spans", "entities", "dropped"),
+    [
+        ([], [], {}),
+        ([(0, 13, "per"), (15, 27, "loc")], [(0, 2, "per"), (3, 7, "loc")], {}),
+        ([(0, 4, "per"), (5, 13, "per")], [(0, 1, "per"), (1, 2, "per")], {}),
+        ([(13, 14, "comma")], [(2, 3, "comma")], {}),
+        ([(0, 3, "per")], [], {"inside_word": 1}),
+        ([(4, 13, "per")], [], {"inside_word": 1}),
+        ([(0, 13, "per"), (5, 13, "sur")], [(0, 2, "per")], {"overlapping": 1}),
+        ([(0, 4, "per"), (0, 4, "per"), (0, 4, "per")], [(0, 1, "per")], {"duplicate": 2}),
+        ([(4, 5, "per"), (3, 3, "per")], [], {"empty": 2}),
+        ([(-1, 4, "per"), (5, 99, "per"), (5, 4, "per")], [], {"out_of_range": 3}),
+    ],
+)
+def test_each_span_is_said_in_tags_or_counted(
+    spans: list[tuple[int, int, str]], entities: list[tuple[int, int, str]], dropped: dict[str, int]
+) -> None:
+    tagged = tag_words(TEXT, [Span(*span) for span in spans])
+    assert tagged.words == ("Anna", "Kowalska", ",", "12", "Mill", "-", "Lane")
+    assert spans_of(tagged.tags) == entities
+    assert tagged.dropped == dropped
+
+
+places = st.integers(-2, 14)
+
+
+@given(st.text("ab .-\u0085é😀", max_size=12), st.lists(st.builds(Span, places, places, st.sampled_from("xy"))))
+def test_tags_are_strict_and_words_know_nothing_of_spans(text: str, spans: list[Span]) -> None:
+    tagged = tag_words(text, spans)
+    assert tagged.words == tag_words(text, []).words
+    assert "".join(tagged.words) == "".join(text.split())
+    assert repair_iob2(tagged.tags) == (tagged.tags, 0)
+    assert len(spans_of(tagged.tags)) + tagged.dropped.total() == len(spans)
