@@ -13,9 +13,10 @@ from tandem.params import load_params
 def main() -> str:
     """Write `data/plan.json` and `data/hardware.json`."""
     params = load_params(Path("params.yaml"))
-    found = probe(params, read_config(locate(params.model.pretrained)))
+    hardware = Path("data/hardware.json")
+    found = probe(params, read_config(locate(params.model.pretrained)), hardware)
     write_json(Path("data/plan.json"), found.plan())
-    write_json(Path("data/hardware.json"), found.facts())
+    write_json(hardware, found.facts())
     return found.summary()
 
 

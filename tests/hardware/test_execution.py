@@ -19,7 +19,9 @@ BIG_GPU = Machine(
     device="cuda", name="GPU", n_devices=1, memory=80 * GIB, cores=16, precisions=("float32", "bfloat16", "float16")
 )
 MANY_GPUS = replace(BIG_GPU, n_devices=8)
-DEMAND = Demand(device="auto", precision="auto", batch_size=512, max_length=512, memory_fraction=0.8)
+DEMAND = Demand(
+    pretrained="bert-base-uncased", device="auto", precision="auto", batch_size=512, max_length=512, memory_fraction=0.8
+)
 BERT_BASE = EncoderConfig(
     vocabulary_size=30_522,
     hidden_width=768,

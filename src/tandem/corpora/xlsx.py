@@ -83,7 +83,7 @@ class Sheet:
             self._check_column(name)
         columns = [self.header.index(name) for name in names]
         self._note_special(columns)
-        return _without_trailing_blanks(self._read(columns))
+        return self._read(columns)
 
     def _check_column(self, name: str) -> None:
         found = ", ".join(map(repr, self.header))
@@ -107,10 +107,18 @@ class Sheet:
 
     def _read(self, columns: Sequence[int]) -> Iterator[tuple[Any, ...]]:
         first = self.first_row
+        blank: list[tuple[Any, ...]] = []
         while chunk := list(islice(self.rows, ROWS_AT_ONCE)):
             rows = range(first, first + len(chunk))
             cells = dict(enumerate(zip_longest(*chunk, fillvalue="")))
-            yield from zip(rows, *(self._texts(cells.get(column, ()), column, rows) for column in columns), strict=True)
+            texts = (self._texts(cells.get(column, ()), column, rows) for column in columns)
+            numbered = list(zip(rows, *texts, strict=True))
+            n_filled = next((end for end in range(len(rows), 0, -1) if any(numbered[end - 1][1:])), 0)
+            if n_filled:
+                yield from blank
+                yield from numbered[:n_filled]
+                blank = []
+            blank += numbered[n_filled:]
             first = rows.stop
 
     def _texts(self, cells: Cells, column: int, rows: range) -> list[str]:
@@ -183,15 +191,3 @@ def _read_by_calamine(path: Path) -> tuple[list[str], int, Iterator[Cells]]:
         return names, 0, iter(())
     sheet = workbook.get_sheet_by_name(names[0])
     return names, sheet.start[1] if sheet.start else 0, sheet.iter_rows()
-
-
-def _without_trailing_blanks(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    waiting: list[tuple[Any, ...]] = []
-    for row in rows:
-        if not any(row[1:]):
-            waiting.append(row)
-            continue
-        if waiting:
-            yield from waiting
-            waiting.clear()
-        yield row

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tandem.errors import TandemError
 from tandem.evaluation.report import Evaluation, evaluate_model
-from tandem.hardware.probe import prepare_torch, recorded_execution
+from tandem.hardware.probe import prepare_torch, probe
 from tandem.model.building import build_model
 from tandem.model.folder import load_model
 from tandem.model.pretrained import locate
@@ -24,7 +24,7 @@ def run_evaluation(params: Params, *, model: Path, tokens: Path, hardware: Path)
     found = {task: tuple(names) for task, names in trained.card["labels"].items()}
     if found != dict(test.labels):
         raise TandemError(f"{model} was trained for other labels than {tokens} holds: run `dvc repro`")
-    execution = recorded_execution(hardware, params, trained.model.encoder.config)
+    execution = probe(params, trained.model.encoder.config, hardware).execution
     prepare_torch(execution)
     pretrained = locate(params.model.pretrained)
     untrained = build_model(pretrained, test.labels, test.kinds, params.model, seed=params.seed)

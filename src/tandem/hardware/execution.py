@@ -25,6 +25,7 @@ _ENOUGH_TOKENS: Mapping[Device, int] = {"cpu": 2_048, "mps": 16_384, "cuda": 65_
 class Demand:
     """What the params ask of any machine; `batch_size` counts the texts of all tasks in a step."""
 
+    pretrained: str
     device: Literal["auto", "cpu", "cuda", "mps"]
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     batch_size: int
@@ -59,6 +60,7 @@ class Execution:
 def demand_of(params: Params) -> Demand:
     """The part of the params that bears on execution."""
     return Demand(
+        pretrained=params.model.pretrained,
         device=params.hardware_probe.device,
         precision=params.train.precision,
         batch_size=sum(params.train.batch_size_of(task) for task in params.tasks),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,29 +46,31 @@ class Probe:
         )
 
 
-def probe(params: Params, encoder: EncoderConfig) -> Probe:
-    """Look at this machine and settle how it will train.
+def probe(params: Params, encoder: EncoderConfig, recorded: Path) -> Probe:
+    """Look at this machine and settle how it will train; what `recorded` says of the same machine and demand holds.
 
-    Raises `TandemError` if it lacks the device or precision asked for, or if not even one window fits.
+    Raises `TandemError` if the machine lacks the device or precision asked for, or if not even one window fits.
     """
     demand = demand_of(params)
     machine = detect(demand.device)
+    return _recall(recorded, demand, machine) or _settle(demand, machine, encoder)
+
+
+def _recall(recorded: Path, demand: Demand, machine: Machine) -> Probe | None:
+    """The recorded probe, if it was of this machine and for these params."""
+    try:
+        facts = read_json(recorded)
+        execution = Execution(**facts["execution"])
+        found = Probe(demand=demand, machine=machine, execution=execution, peak_bytes=facts["peak_bytes"])
+    except (TandemError, KeyError, TypeError):
+        return None
+    return found if json.dumps(found.facts(), sort_keys=True) == json.dumps(facts, sort_keys=True) else None
+
+
+def _settle(demand: Demand, machine: Machine, encoder: EncoderConfig) -> Probe:
     first = choose(machine, demand, encoder, n_parameters=_n_parameters(encoder))
     trial = settle(first, machine, demand, encoder)
     return Probe(demand=demand, machine=machine, execution=trial.execution, peak_bytes=trial.peak_bytes)
-
-
-def recorded_execution(recorded: Path, params: Params, encoder: EncoderConfig) -> Execution:
-    """The execution that a probe recorded for these params and this machine, or else a new probe's."""
-    demand = demand_of(params)
-    try:
-        facts = read_json(recorded)
-        is_current = facts["demand"] == as_json(demand)["demand"]
-        is_here = facts["machine"] == {**as_json(detect(demand.device))["machine"]}
-        execution = Execution(**facts["execution"])
-    except (TandemError, KeyError, TypeError):
-        return probe(params, encoder).execution
-    return execution if is_current and is_here else probe(params, encoder).execution
 
 
 def prepare_torch(execution: Execution) -> None:

@@ -2,8 +2,8 @@
 
 Legend: a text is a row of units (its words, or what stands between its spaces); a unit is a row of pieces, maybe
 none; all texts' units and pieces are laid end to end. A window is a range of one text's pieces, special pieces
-not counted. A unit is owned by the window that holds its first piece with most context, so that overlapping
-windows train on each word once and score it once.
+not counted. A word is owned by the window that holds its first piece with most context, so that overlapping
+windows train on it once and score it once.
 """
 
 from __future__ import annotations
@@ -24,11 +24,16 @@ from tandem.tokens.tokenizer import Tokenizer
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EncodedTexts:
-    """Texts as pieces: `pieces` (pieces), `unit_starts` (units + 1) in pieces, `text_units` (texts + 1) in units."""
+    """Texts as pieces.
+
+    `pieces` (pieces); `unit_starts` (units + 1) in pieces; `text_units` (texts + 1) in units; `has_words` (texts)
+    says whose units are words.
+    """
 
     pieces: NDArray[np.int32]
     unit_starts: Ints
     text_units: Ints
+    has_words: NDArray[np.bool_]
 
     @property
     def text_starts(self) -> Ints:
@@ -41,9 +46,15 @@ class EncodedTexts:
         return np.diff(self.unit_starts)
 
     @property
-    def piece_units(self) -> Ints:
-        """The unit of each piece: (pieces)."""
-        return np.repeat(np.arange(len(self.unit_sizes)), self.unit_sizes)
+    def is_word(self) -> NDArray[np.bool_]:
+        """Which units are words: (units)."""
+        return np.repeat(self.has_words, np.diff(self.text_units))
+
+    @property
+    def numbers_in_text(self) -> Ints:
+        """Each unit's number within its text: (units)."""
+        n_units = np.diff(self.text_units)
+        return np.arange(n_units.sum()) - np.repeat(self.text_units[:-1], n_units)
 
 
 class Windows(NamedTuple):
@@ -55,9 +66,9 @@ class Windows(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """The units that are read: each one's number, the place of its first piece, and how many pieces stand there.
+    """The words that are read: each one's unit, the place of its first piece, and how many pieces stand there.
 
-    All three are (units read); places count from the first window's first special piece.
+    All three are (words read); places count from the first window's first special piece.
     """
 
     units: Ints
@@ -72,7 +83,8 @@ def encode_records(records: Sequence[Record], tokenizer: Tokenizer, lexicon: Lex
     pieces, unit_starts = lexicon.encode(units)
     unit_ends = np.flatnonzero(np.frombuffer(units, dtype=np.uint8) == SEPARATOR[0])
     text_units = np.searchsorted(unit_ends, starts_of([len(row) for row in rows]))
-    return EncodedTexts(pieces=pieces, unit_starts=unit_starts, text_units=text_units)
+    has_words = np.array([record.words is not None for record in records], dtype=bool)
+    return EncodedTexts(pieces=pieces, unit_starts=unit_starts, text_units=text_units, has_words=has_words)
 
 
 def _units_of(record: Record, *, at_space: bool) -> bytes:
@@ -106,16 +118,17 @@ def cut_windows(encoded: EncodedTexts, *, width: int, stride: int, use_windows: 
     return Windows(texts, starts, np.minimum(starts + width, text_ends[texts]))
 
 
-def own_units(encoded: EncodedTexts, windows: Windows) -> Ints:
-    """The window in which each unit is read, or -1: (units).
+def own_words(encoded: EncodedTexts, windows: Windows) -> Ints:
+    """The window in which each unit is read if it is a word with pieces, else or if none holds it -1: (units).
 
-    Context is the distance from the unit to the nearer edge of the window; of equals, the earlier window owns.
+    Context is the distance from the word to the nearer edge of the window; of equals, the earlier window owns.
     """
     heads, tails = encoded.unit_starts[:-1], encoded.unit_starts[1:] - 1
-    first = np.searchsorted(heads, windows.starts)
-    n_units = np.searchsorted(heads, windows.ends) - first
-    units, holders = spread(first, n_units), np.repeat(np.arange(len(n_units)), n_units)
-    units, holders = (column[encoded.unit_sizes[units] > 0] for column in (units, holders))
+    worded = np.flatnonzero(encoded.has_words[windows.texts])
+    first = np.searchsorted(heads, windows.starts[worded])
+    n_units = np.searchsorted(heads, windows.ends[worded]) - first
+    units, holders = spread(first, n_units), np.repeat(worded, n_units)
+    units, holders = (column[tails[units] >= heads[units]] for column in (units, holders))
     context = np.minimum(heads[units] - windows.starts[holders], windows.ends[holders] - 1 - tails[units])
     most = np.full(len(heads), np.iinfo(np.int64).min)
     np.maximum.at(most, units, context)
@@ -140,9 +153,9 @@ def lay_out(
     return places, window_starts
 
 
-def read_units(encoded: EncodedTexts, windows: Windows, window_starts: Ints, *, n_prefix: int) -> Reading:
-    """Where each unit is read; of a unit longer than its window, as many pieces as stand there."""
-    owners = own_units(encoded, windows)
+def read_words(encoded: EncodedTexts, windows: Windows, window_starts: Ints, *, n_prefix: int) -> Reading:
+    """Where each word is read; of one longer than its window, as many pieces as stand there."""
+    owners = own_words(encoded, windows)
     units = np.flatnonzero(owners >= 0)
     holders, heads = owners[units], encoded.unit_starts[units]
     places = window_starts[holders] + n_prefix + heads - windows.starts[holders]

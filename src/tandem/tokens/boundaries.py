@@ -24,39 +24,36 @@ class Boundaries(NamedTuple):
     """How bytes part words: `kinds` gives each of the 256 bytes' kind and `folded` the byte that it counts as.
 
     A letter extends a word, a mark is a word, a blank is none; a unit with a foreign byte is one word as it is.
+    Words of `plain` letters alone pass the tokenizer's first steps unchanged, so that its model can take them.
     """
 
     kinds: bytes
     folded: bytes
     at_space: bool
+    plain: frozenset[str]
 
 
 def boundaries_of(settings: Mapping[str, Any]) -> Boundaries:
     """Read from a serialised tokenizer how its texts may be cut."""
     kinds, folded = np.full(256, LETTER, dtype=np.uint8), np.arange(256, dtype=np.uint8)
-    normalizer = settings["normalizer"] or {}
-    if normalizer.get("type") == "BertNormalizer" and _type_of(settings["pre_tokenizer"]) == "BertPreTokenizer":
+    is_plain = np.zeros(256, dtype=bool)
+    if _reads_like_bert(settings):
         kinds = _bert_kinds(settings["added_tokens"])
-        if normalizer["lowercase"]:
+        if settings["normalizer"]["lowercase"]:
             folded[_bytes(string.ascii_uppercase)] = _bytes(string.ascii_lowercase)
+        is_plain = (kinds == LETTER) & (folded == np.arange(256))
     kinds[SEPARATOR[0]] = BLANK
-    return Boundaries(kinds.tobytes(), folded.tobytes(), _splits_at_space(settings))
+    plain = frozenset(map(chr, np.flatnonzero(is_plain)))
+    return Boundaries(kinds.tobytes(), folded.tobytes(), _splits_at_space(settings), plain)
 
 
-def whole_words(model: Mapping[str, Any], boundaries: Boundaries) -> dict[str, int]:
-    """The words that are a piece of the vocabulary by themselves, where longest-match-first then takes them whole."""
-    if model["type"] != "WordPiece":
-        return {}
-    letters, marks = (
-        {chr(byte) for byte in range(128) if boundaries.kinds[byte] == kind and boundaries.folded[byte] == byte}
-        for kind in (LETTER, MARK)
+def _reads_like_bert(settings: Mapping[str, Any]) -> bool:
+    """Whether both first steps are BERT's; an added token that is sought after the first could begin anyhow."""
+    return (
+        _type_of(settings["normalizer"]) == "BertNormalizer"
+        and _type_of(settings["pre_tokenizer"]) == "BertPreTokenizer"
+        and not any(token["normalized"] for token in settings["added_tokens"])
     )
-    longest = model["max_input_chars_per_word"]
-    return {
-        word: number
-        for word, number in model["vocab"].items()
-        if word in marks or (0 < len(word) <= longest and letters.issuperset(word))
-    }
 
 
 def _bert_kinds(added_tokens: list[Mapping[str, Any]]) -> NDArray[np.uint8]:

@@ -67,7 +67,8 @@ class Examples:
     def texts_of(self, task: str, store: int) -> Integers:
         """The task's texts in one store."""
         members = self.members[task]
-        return members[members[:, 0] == store, 1]
+        texts: Integers = members[members[:, 0] == store, 1]
+        return texts
 
     def batches(self, chosen: Mapping[str, Integers], *, max_tokens: int, reading: bool) -> Iterator[Batch]:
         """Cut the chosen texts of each task into batches of at most `max_tokens` padded pieces.

@@ -13,7 +13,8 @@ from tandem.tokens.ragged import Ints, spread, starts_of
 from tandem.tokens.tokenizer import Tokenizer
 
 _SLOT_BITS = 18
-_BYTES_AT_MOST = 32_000_000
+_WORDS_AT_MOST = 1_000_000
+_PIECES_AT_MOST = 8_000_000
 _LONG_WORD = 64  # bytes
 _BLOCK_MASKS = np.array([2 ** (8 * n_bytes) - 1 for n_bytes in range(9)], dtype=np.uint64)
 
@@ -23,6 +24,7 @@ Hashes = NDArray[np.uint64]
 class _Words(NamedTuple):
     """Words in a row of bytes: `starts`, `ends` and `hashes`, each (words)."""
 
+    data: bytes
     starts: Ints
     ends: Ints
     hashes: Hashes
@@ -43,17 +45,16 @@ class Lexicon:
         self._pieces: NDArray[np.int32]
         self._counts: Ints
         self._starts: Ints
-        self._n_bytes: int
         self._begin()
 
     def encode(self, units: bytes) -> tuple[NDArray[np.int32], Ints]:
         """Encode units, each ended by `SEPARATOR`: (pieces) ids, (units + 1) where each unit's pieces begin."""
-        if self._n_bytes > _BYTES_AT_MOST:
+        if len(self._counts) > _WORDS_AT_MOST or len(self._pieces) > _PIECES_AT_MOST:
             self._begin()
         ends = np.flatnonzero(np.frombuffer(units, dtype=np.uint8) == SEPARATOR[0]) + 1
         unit_starts = np.concatenate(([0], ends))
         words, n_words_before = self._cut(units, unit_starts)
-        numbers = self._numbers_of(words, units)
+        numbers = self._numbers_of(words)
         counts = self._counts[numbers]
         pieces = self._pieces[spread(self._starts[numbers], counts)]
         return pieces, starts_of(counts)[n_words_before[unit_starts]]
@@ -70,9 +71,10 @@ class Lexicon:
         is_start = is_mark | (is_letter[1:-1] & ~is_letter[:-2])
         starts = np.flatnonzero(is_start)
         ends = np.flatnonzero(is_mark | (is_letter[1:-1] & ~is_letter[2:])) + 1
-        return _Words(starts, ends, _hash(folded, starts, ends)), starts_of(is_start)
+        data = bytes(folded)
+        return _Words(data, starts, ends, _hash(data, starts, ends)), starts_of(is_start)
 
-    def _numbers_of(self, words: _Words, units: bytes) -> Ints:
+    def _numbers_of(self, words: _Words) -> Ints:
         """The number of each word, new ones included: (words)."""
         slots = (words.hashes >> np.uint64(64 - _SLOT_BITS)).astype(np.int64)
         numbers: Ints = self._slot_numbers[slots]
@@ -82,44 +84,34 @@ class Lexicon:
             new = [number for number, key in enumerate(distinct.tolist()) if key not in self._numbers]
             places = missed[examples[new]]
             spans = zip(words.starts[places].tolist(), words.ends[places].tolist(), strict=True)
-            self._learn(distinct[new], [units[start:end].decode() for start, end in spans])
+            self._learn(distinct[new], [words.data[start:end].decode() for start, end in spans])
             numbers[missed] = np.array([self._numbers[key] for key in distinct.tolist()])[inverse]
             self._slot_hashes[slots[missed]], self._slot_numbers[slots[missed]] = words.hashes[missed], numbers[missed]
         return numbers
 
     def _learn(self, hashes: Hashes, words: list[str]) -> None:
-        """Encode new words and take them in."""
+        """Encode new words, and number them on."""
         pieces, counts = self._tokenizer.encode(words)
-        self._add(hashes, pieces, counts)
-        self._n_bytes += sum(map(len, words))
-
-    def _add(self, hashes: Hashes, pieces: NDArray[np.int32], counts: Ints) -> None:
         first = len(self._counts)
-        self._numbers.update(zip(hashes.tolist(), range(first, first + len(hashes)), strict=True))
+        self._numbers.update(zip(hashes.tolist(), range(first, first + len(words)), strict=True))
         self._pieces = np.concatenate([self._pieces, pieces])
         self._counts = np.concatenate([self._counts, counts])
         self._starts = starts_of(self._counts)
 
     def _begin(self) -> None:
-        """Forget all words but those that are pieces themselves."""
         self._numbers = {}
         self._slot_hashes = np.zeros(2**_SLOT_BITS, dtype=np.uint64)
         self._slot_hashes[0] = 2**63  # belongs elsewhere, as do the zeros of all other slots
         self._slot_numbers = np.zeros(2**_SLOT_BITS, dtype=np.int64)
         self._pieces = np.empty(0, dtype=np.int32)
         self._counts = np.empty(0, dtype=np.int64)
-        self._n_bytes = 0
-        whole = self._tokenizer.whole_words
-        lengths = np.fromiter(map(len, whole), dtype=np.int64)
-        ends = np.cumsum(lengths)
-        hashes = _hash("".join(whole).encode(), ends - lengths, ends)
-        self._add(hashes, np.fromiter(whole.values(), dtype=np.int32), np.ones_like(lengths))
+        self._starts = starts_of(self._counts)
 
 
-def _hash(data: bytes | bytearray, starts: Ints, ends: Ints) -> Hashes:
+def _hash(data: bytes, starts: Ints, ends: Ints) -> Hashes:
     """Hash words, eight bytes at a time: (words), (words) to (words)."""
     lengths = ends - starts
-    blocks = np.ndarray(len(data) + 1, dtype="<u8", buffer=bytes(data) + bytes(8), strides=(1,))  # at every byte
+    blocks = np.ndarray(len(data) + 1, dtype="<u8", buffer=data + bytes(8), strides=(1,))  # at every byte
     hashes = lengths.astype(np.uint64)
     longer = np.arange(len(lengths))
     for offset in range(0, _LONG_WORD, 8):

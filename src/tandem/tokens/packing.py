@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,13 @@ from tandem.tokens.alignment import (
     cut_windows,
     encode_records,
     lay_out,
-    read_units,
+    read_words,
     tags_of_places,
 )
 from tandem.tokens.coverage import Coverage, TokenReport
 from tandem.tokens.lexicon import Lexicon
-from tandem.tokens.ragged import IGNORED, Ints, starts_of
-from tandem.tokens.store import StoreMeta, StoreWriter, TokenStore
+from tandem.tokens.ragged import IGNORED, starts_of
+from tandem.tokens.store import VERSION, StoreMeta, StoreWriter, TokenStore
 from tandem.tokens.tokenizer import Tokenizer
 from tandem.tokens.vocabulary import (
     Vocabularies,
@@ -59,7 +59,7 @@ class Packer:
     """Turns records into stores in memory; keeps the words that it has met between calls."""
 
     def __init__(self, tokenizer: Tokenizer, settings: TokenizeAlign, vocabularies: Vocabularies) -> None:
-        self.meta = StoreMeta.of(tokenizer, settings, vocabularies)
+        self.meta = _meta_of(tokenizer, settings, vocabularies)
         self._tokenizer = tokenizer
         self._settings = settings
         self._lexicon = Lexicon(tokenizer)
@@ -75,22 +75,23 @@ class Packer:
             use_windows=self._settings.long_texts == "windows",
         )
         pieces, window_starts = lay_out(encoded, windows, prefix=tokenizer.prefix, suffix=tokenizer.suffix)
-        reading = read_units(encoded, windows, window_starts, n_prefix=len(tokenizer.prefix))
-        words = _Words.of(records, encoded)
+        reading = read_words(encoded, windows, window_starts, n_prefix=len(tokenizer.prefix))
         store = TokenStore(
             meta=self.meta,
             pieces=pieces,
             window_starts=window_starts,
             window_texts=windows.texts.astype(np.int32),
-            piece_words=words.read_at(reading, len(pieces)),
-            word_starts=words.starts,
+            piece_words=_words_at(encoded, reading, len(pieces)),
+            word_starts=starts_of(np.where(encoded.has_words, np.diff(encoded.text_units), 0)),
             text_keys=np.fromiter(map(text_key, records), dtype=np.uint64, count=len(records)),
             text_rows=np.fromiter((record.row for record in records), dtype=np.int32, count=len(records)),
-            **self._targets(records, words, reading, len(pieces)),
+            **self._targets(records, encoded, reading, len(pieces)),
         )
-        return store, _coverage(encoded, windows, reading, words, tokenizer)
+        return store, _coverage(encoded, windows, reading, tokenizer)
 
-    def _targets(self, records: Sequence[Record], words: _Words, reading: Reading, n_places: int) -> dict[str, Any]:
+    def _targets(
+        self, records: Sequence[Record], encoded: EncodedTexts, reading: Reading, n_places: int
+    ) -> dict[str, Any]:
         """Labels of texts, and tags of words and of places, by task."""
         targets: dict[str, dict[str, NDArray[np.int16]]] = {"text_labels": {}, "word_tags": {}, "piece_tags": {}}
         for task, kind in self.meta.kinds.items():
@@ -99,43 +100,43 @@ class Packer:
                 targets["text_labels"][task] = label_numbers(records, task, names)
                 continue
             tags = tag_numbers(records, task, names)
-            unit_tags = np.full(len(words.is_word), IGNORED, dtype=np.int16)
-            unit_tags[words.is_word] = tags
+            unit_tags = np.full(len(encoded.unit_sizes), IGNORED, dtype=np.int16)
+            unit_tags[encoded.is_word] = tags
             continued = continuing_tags(names) if self._settings.subwords == "all" else None
             targets["word_tags"][task] = tags
             targets["piece_tags"][task] = tags_of_places(n_places, reading, unit_tags, continued)
         return targets
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Words:
-    """Which units are words: `is_word` (units), `numbers` (units) within their text, `starts` (texts + 1)."""
+def _meta_of(tokenizer: Tokenizer, settings: TokenizeAlign, vocabularies: Vocabularies) -> StoreMeta:
+    return StoreMeta(
+        version=VERSION,
+        tokenizer=tokenizer.fingerprint,
+        prefix=list(tokenizer.prefix),
+        suffix=list(tokenizer.suffix),
+        pad_id=tokenizer.pad_id,
+        max_length=settings.max_length,
+        stride=settings.stride,
+        long_texts=settings.long_texts,
+        subwords=settings.subwords,
+        kinds=dict(vocabularies.kinds),
+        vocabularies={task: list(names) for task, names in vocabularies.names.items()},
+        train_labels={task: list(names) for task, names in vocabularies.train_names.items()},
+        counts={},
+    )
 
-    is_word: NDArray[np.bool_]
-    numbers: Ints
-    starts: Ints
 
-    @classmethod
-    def of(cls, records: Sequence[Record], encoded: EncodedTexts) -> _Words:
-        has_words = np.array([record.words is not None for record in records], dtype=bool)
-        n_units = np.diff(encoded.text_units)
-        return cls(
-            is_word=np.repeat(has_words, n_units),
-            numbers=np.arange(n_units.sum()) - np.repeat(encoded.text_units[:-1], n_units),
-            starts=starts_of(np.where(has_words, n_units, 0)),
-        )
-
-    def read_at(self, reading: Reading, n_places: int) -> NDArray[np.int32]:
-        """The word that is read at each place, or -1: (places)."""
-        found = np.full(n_places, -1, dtype=np.int32)
-        found[reading.places] = np.where(self.is_word[reading.units], self.numbers[reading.units], -1)
-        return found
+def _words_at(encoded: EncodedTexts, reading: Reading, n_places: int) -> NDArray[np.int32]:
+    """The word of its text that is read at each place, or -1: (places)."""
+    words = np.full(n_places, -1, dtype=np.int32)
+    words[reading.places] = encoded.numbers_in_text[reading.units]
+    return words
 
 
 def _write_split(source: Path, folder: Path, packer: Packer) -> Coverage:
     total = Coverage()
     with StoreWriter(folder, packer.meta.kinds) as writer:
-        for batch in _batches(_checked(read_records(source), source)):
+        for batch in batches_of(_checked(read_records(source), source)):
             store, coverage = packer.pack(batch)
             writer.append(store)
             total += coverage
@@ -154,7 +155,7 @@ def _checked(records: Iterable[Record], source: Path) -> Iterator[Record]:
         yield record
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+def batches_of(records: Iterable[Record]) -> Iterator[list[Record]]:
     """Group records to about as many characters as fit comfortably in memory."""
     batch: list[Record] = []
     n_characters = 0
@@ -168,13 +169,11 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _coverage(
-    encoded: EncodedTexts, windows: Windows, reading: Reading, words: _Words, tokenizer: Tokenizer
-) -> Coverage:
+def _coverage(encoded: EncodedTexts, windows: Windows, reading: Reading, tokenizer: Tokenizer) -> Coverage:
     starts, ends = encoded.text_starts[:-1], encoded.text_starts[1:]
     n_windows = np.bincount(windows.texts, minlength=len(starts))
     first_windows, last_windows = np.cumsum(n_windows) - n_windows, np.cumsum(n_windows) - 1
-    word_sizes = encoded.unit_sizes[words.is_word]
+    word_sizes = encoded.unit_sizes[encoded.is_word]
     counts = {
         "texts": len(starts),
         "long_texts": np.sum(windows.ends[first_windows] < ends),
@@ -184,7 +183,7 @@ def _coverage(
         "pieces_read": np.sum(windows.ends[last_windows] - starts),
         "unknown_pieces": np.sum(encoded.pieces == (-1 if tokenizer.unknown_id is None else tokenizer.unknown_id)),
         "words": len(word_sizes),
-        "words_read": np.sum(words.is_word[reading.units]),
+        "words_read": len(reading.units),
         "words_without_pieces": np.sum(word_sizes == 0),
         "word_pieces": word_sizes.sum(),
     }

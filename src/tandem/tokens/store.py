@@ -19,10 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tandem.artifacts import read_json, write_json
 from tandem.errors import TandemError
-from tandem.params import TokenizeAlign
 from tandem.tokens.ragged import GrowingArray, Ints, spread
-from tandem.tokens.tokenizer import Tokenizer
-from tandem.tokens.vocabulary import Vocabularies
 
 VERSION = 1
 _ARRAYS = {
@@ -55,25 +52,6 @@ class StoreMeta:
     vocabularies: dict[str, list[str]]
     train_labels: dict[str, list[str]]
     counts: dict[str, dict[str, int]]
-
-    @classmethod
-    def of(cls, tokenizer: Tokenizer, settings: TokenizeAlign, vocabularies: Vocabularies) -> StoreMeta:
-        """The meta of a store that is to be made, without counts."""
-        return cls(
-            version=VERSION,
-            tokenizer=tokenizer.fingerprint,
-            prefix=list(tokenizer.prefix),
-            suffix=list(tokenizer.suffix),
-            pad_id=tokenizer.pad_id,
-            max_length=settings.max_length,
-            stride=settings.stride,
-            long_texts=settings.long_texts,
-            subwords=settings.subwords,
-            kinds=dict(vocabularies.kinds),
-            vocabularies={task: list(names) for task, names in vocabularies.names.items()},
-            train_labels={task: list(names) for task, names in vocabularies.train_names.items()},
-            counts={},
-        )
 
     def write(self, corpus: Path) -> None:
         """Write `meta.json` into a corpus's folder."""

@@ -6,9 +6,9 @@ Truncation and padding that a tokenizer.json carries are switched off: windows a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from tandem.artifacts import read_json
 from tandem.errors import TandemError
-from tandem.tokens.boundaries import Boundaries, boundaries_of, whole_words
-from tandem.tokens.ragged import Ints
+from tandem.tokens.boundaries import Boundaries, boundaries_of
+from tandem.tokens.ragged import Ints, starts_of
 
 _WORDS_AT_ONCE = 256
 
@@ -31,8 +31,7 @@ class Tokenizer:
     """A tokenizer and what Tandem needs to know of it.
 
     `prefix` and `suffix` are the special ids around a single text; `boundaries` says where a text may be cut
-    before encoding, and `whole_words` which words need no encoding; `fingerprint` is the SHA-256 of the serialised
-    tokenizer.
+    before encoding; `fingerprint` is the SHA-256 of the serialised tokenizer.
     """
 
     backend: tokenizers.Tokenizer
@@ -41,7 +40,6 @@ class Tokenizer:
     pad_id: int
     unknown_id: int | None
     boundaries: Boundaries
-    whole_words: Mapping[str, int]
     fingerprint: str
 
     @property
@@ -56,14 +54,25 @@ class Tokenizer:
 
     def encode(self, words: Sequence[str]) -> tuple[NDArray[np.int32], Ints]:
         """Encode words, each by itself and without special pieces: (pieces) ids, (words) number of pieces."""
+        is_plain = [self.boundaries.plain.issuperset(word) for word in words]
+        others = self._encode_whole([word for word, plain in zip(words, is_plain, strict=True) if not plain])
+        model = self.backend.model
+        rows = [
+            [token.id for token in model.tokenize(word)] if plain else next(others)
+            for word, plain in zip(words, is_plain, strict=True)
+        ]
+        pieces = np.fromiter(chain.from_iterable(rows), dtype=np.int32)
+        return pieces, np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+
+    def _encode_whole(self, words: Sequence[str]) -> Iterator[list[int]]:
+        """Take words through every step of the tokenizer, many at once."""
         batches = [words[start : start + _WORDS_AT_ONCE] for start in range(0, len(words), _WORDS_AT_ONCE)]
         encodings = self.backend.encode_batch(batches, is_pretokenized=True, add_special_tokens=False)
-        counts = [
-            np.bincount(np.array(encoding.word_ids, dtype=np.int64), minlength=len(batch))
-            for encoding, batch in zip(encodings, batches, strict=True)
-        ]
-        pieces = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), dtype=np.int32)
-        return pieces, np.concatenate([np.empty(0, dtype=np.int64), *counts])
+        for batch, encoding in zip(batches, encodings, strict=True):
+            ids = encoding.ids
+            counts = np.bincount(np.array(encoding.word_ids, dtype=np.int64), minlength=len(batch))
+            for start, end in pairwise(starts_of(counts).tolist()):
+                yield ids[start:end]
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -73,7 +82,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """
     names = _special_names(folder)
     if (folder / "tokenizer.json").is_file():
-        backend = tokenizers.Tokenizer.from_str(orjson.dumps(_read(folder / "tokenizer.json")).decode())
+        backend = _from_json(folder / "tokenizer.json")
     elif (folder / "vocab.txt").is_file():
         backend = _word_piece(folder, names)
     else:
@@ -91,7 +100,6 @@ def wrap_tokenizer(backend: tokenizers.Tokenizer, pad_token: str = "[PAD]") -> T
     backend.no_truncation()
     serialised = backend.to_str()
     settings = orjson.loads(serialised)
-    boundaries = boundaries_of(settings)
     prefix, suffix = _special_ids(backend)
     return Tokenizer(
         backend=backend,
@@ -99,8 +107,7 @@ def wrap_tokenizer(backend: tokenizers.Tokenizer, pad_token: str = "[PAD]") -> T
         suffix=suffix,
         pad_id=pad_id,
         unknown_id=_unknown_id(backend, settings["model"]),
-        boundaries=boundaries,
-        whole_words=whole_words(settings["model"], boundaries),
+        boundaries=boundaries_of(settings),
         fingerprint=hashlib.sha256(serialised.encode()).hexdigest(),
     )
 
@@ -121,6 +128,12 @@ def _unknown_id(backend: tokenizers.Tokenizer, model: Mapping[str, Any]) -> int 
 
 def _read(path: Path) -> Any:
     return read_json(path) if path.is_file() else {}
+
+
+def _from_json(path: Path) -> tokenizers.Tokenizer:
+    if "model" not in read_json(path):
+        raise TandemError(f"{path} is not a tokenizer of the `tokenizers` library: it names no model")
+    return tokenizers.Tokenizer.from_file(str(path))
 
 
 def _special_names(folder: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tandem.errors import TandemError
-from tandem.hardware.probe import prepare_torch, recorded_execution
+from tandem.hardware.probe import prepare_torch, probe
 from tandem.model.building import build_model
 from tandem.model.folder import save_model
 from tandem.model.freezing import count_trainable
@@ -50,7 +50,7 @@ def run_training(params: Params, tokens: Path, *, hardware: Path, score: Scorer)
     has no training text, the stores do not fit the encoder, or the machine cannot do what the params ask.
     """
     pretrained = locate(params.model.pretrained)
-    execution = recorded_execution(hardware, params, read_config(pretrained))
+    execution = probe(params, read_config(pretrained), hardware).execution
     prepare_torch(execution)
     train, valid, test = (open_examples(tokens, params, split) for split in ("train", "valid", "test"))
     fair = train.without(np.concatenate([store.text_keys for store in (*valid.stores, *test.stores)]))
