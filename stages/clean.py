@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from tandem.corpora.cleaning import clean_corpus
-
 from stages import run
 from tandem.artifacts import write_json
+from tandem.corpora.cleaning import clean_corpus
 from tandem.corpora.records import write_records
 from tandem.params import load_params
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from tandem.corpora.default_data import fetch_default_data
-
 from stages import run
 from tandem.artifacts import write_json
+from tandem.corpora.default_data import fetch_default_data
 
 
 def main() -> str:

@@ -13,6 +13,7 @@ from tandem.corpora.default_data import RATINGS_MEMBER, fetch_default_data
 from tandem.corpora.source_archives import SourceArchive
 from tandem.corpora.xlsx import open_sheet
 from tandem.errors import TandemError
+from tests.corpora.workbooks import read_rows
 
 RATINGS = "1\t2.5\tFine\u0085 film\r\n2\t-0.1\t=dull\r\n3\t0.0\tA film\r\n4\t1\ttab\there".encode()
 TEXTS = [
@@ -60,7 +61,7 @@ def sources(tmp_path: Path) -> dict[str, Any]:
 def test_the_sign_of_the_mean_is_the_sentiment(tmp_path: Path, sources: dict[str, Any]) -> None:
     report = fetch_default_data(tmp_path / "raw", **sources)
     sheet = open_sheet(tmp_path / "raw" / "classification_dataset.xlsx")
-    assert list(sheet.read_columns(["review", "sentiment"])) == [
+    assert read_rows(sheet, "review", "sentiment") == [
         (2, "Fine\u0085 film", "positive"),
         (3, "=dull", "negative"),
         (4, "tab\there", "positive"),
@@ -72,7 +73,7 @@ def test_the_sign_of_the_mean_is_the_sentiment(tmp_path: Path, sources: dict[str
 def test_spans_become_tags_of_words(tmp_path: Path, sources: dict[str, Any]) -> None:
     report = fetch_default_data(tmp_path / "raw", **sources)
     sheet = open_sheet(tmp_path / "raw" / "ner_dataset.xlsx")
-    assert list(sheet.read_columns(["Sentence #", "Word", "Tag", "Template"])) == [
+    assert read_rows(sheet, "Sentence #", "Word", "Tag", "Template") == [
         (2, "Sentence: 1", "Anna", "B-PERSON", "7"),
         (3, "", "lives", "O", ""),
         (4, "", "in", "O", ""),

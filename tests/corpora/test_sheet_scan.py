@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tandem.corpora import sheet_scan
-from tandem.corpora.sheet_scan import scan_sheet
+from tandem.corpora.sheet_scan import scan_first_sheet
 from tests.corpora.workbooks import save_sheet_xml
 
 ROWS = (
@@ -27,12 +27,12 @@ def test_cells_are_found_wherever_the_xml_is_cut(
 ) -> None:
     path = save_sheet_xml(tmp_path / "a.xlsx", ROWS)
     monkeypatch.setattr(sheet_scan, "CHUNK_BYTES", chunk_bytes)
-    assert scan_sheet(path, "Sheet1").found == FOUND
+    assert scan_first_sheet(path).found == FOUND
 
 
 def test_cells_are_found_under_an_element_prefix(tmp_path: Path) -> None:
     path = save_sheet_xml(tmp_path / "a.xlsx", ROWS, prefix="x")
-    assert scan_sheet(path, "Sheet1").found == FOUND
+    assert scan_first_sheet(path).found == FOUND
 
 
 @pytest.mark.parametrize("chunk_bytes", [9, 1 << 20])
@@ -42,10 +42,10 @@ def test_cells_without_references_are_counted(
     rows = "<row><c><v>1</v></c></row><row><c/><c><v>1</v></c></row><row><c><v>1</v></c><c><f>A1</f></c></row>"
     path = save_sheet_xml(tmp_path / "a.xlsx", rows)
     monkeypatch.setattr(sheet_scan, "CHUNK_BYTES", chunk_bytes)
-    assert scan_sheet(path, "Sheet1").found == {("formulas", 1): [(3, "")]}
+    assert scan_first_sheet(path).found == {("formulas", 1): [(3, "")]}
 
 
 def test_within_a_range_of_rows(tmp_path: Path) -> None:
-    special = scan_sheet(save_sheet_xml(tmp_path / "a.xlsx", ROWS), "Sheet1")
+    special = scan_first_sheet(save_sheet_xml(tmp_path / "a.xlsx", ROWS))
     assert special.within("formulas", 1, range(4, 9)) == [(4, "")]
     assert special.within("formulas", 0, range(4, 9)) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tandem.corpora import splitting
@@ -166,6 +167,7 @@ CORPUS = st.lists(
     seed=st.integers(0, 2**40),
     shuffle=st.randoms(use_true_random=False),
 )
+@hypothesis_settings(deadline=None)
 def test_units_stay_whole_and_do_not_depend_on_the_order(
     records: list[Record], valid: float, test: float, sample: float, seed: int, shuffle: random.Random
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tandem.corpora.workbook_writing import workbook_bytes
 from tandem.corpora.xlsx import open_sheet
+from tests.corpora.workbooks import read_rows
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10) | st.sampled_from(["=1+1", "_x000D_", " a "])
 
@@ -20,7 +21,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10) | st.samp
 def test_texts_come_back_as_they_were(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
     path = tmp_path / "a.xlsx"
     path.write_bytes(workbook_bytes(("one", "two"), [*rows, ("end", "end")]))
-    assert [row[1:] for row in open_sheet(path).read_columns(["one", "two"])] == [*rows, ("end", "end")]
+    assert [row[1:] for row in read_rows(open_sheet(path), "one", "two")] == [*rows, ("end", "end")]
 
 
 def test_a_spreadsheet_program_sees_texts_and_no_formulas(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tandem.corpora import xlsx
 from tandem.corpora.xlsx import Sheet, open_sheet
 from tandem.errors import TandemError
-from tests.corpora.workbooks import save_sheet_xml, save_texts, save_workbook
+from tests.corpora.workbooks import read_rows, save_sheet_xml, save_texts, save_workbook
 
 ENGINES = ["calamine", "openpyxl"]
 NEXT_LINE = "\u0085"
@@ -36,7 +36,7 @@ def open_with(engine: str, path: Path) -> Sheet:
 
 
 def texts(sheet: Sheet, *names: str) -> list[tuple[Any, ...]]:
-    return list(sheet.read_columns(names or sheet.header))
+    return read_rows(sheet, *names or sheet.header)
 
 
 # what XML cannot hold, and `_x` of an escape, which openpyxl writes unescaped

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 
 from tandem.corpora.workbook_writing import workbook_bytes
+from tandem.corpora.xlsx import Sheet
 
 
 def save_workbook(path: Path, rows: Iterable[Sequence[Any]], **sheets: Iterable[Sequence[Any]]) -> Path:
@@ -47,3 +49,9 @@ def save_sheet_xml(path: Path, rows: str, *, prefix: str = "") -> Path:
         for part, xml in parts.items():
             archive.writestr(part, xml)
     return path
+
+
+def read_rows(sheet: Sheet, *names: str) -> list[tuple[Any, ...]]:
+    """Read all rows as (spreadsheet row, text, text, ...)."""
+    blocks = sheet.read_columns(names)
+    return [row for first, columns in blocks for row in zip(count(first), *columns, strict=False)]

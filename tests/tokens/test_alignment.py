@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.tokens.alignment import (
@@ -96,6 +96,7 @@ SIZES = st.lists(st.lists(st.integers(0, 12), max_size=12), max_size=5)
 
 
 @given(texts=SIZES, width=st.integers(2, 9), data=st.data())
+@settings(deadline=None)
 def test_windows_cover_and_owners_have_most_context(texts: list[list[int]], width: int, data: st.DataObject) -> None:
     stride = data.draw(st.integers(0, width - 1))
     encoded = texts_of(*texts)

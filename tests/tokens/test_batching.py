@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tandem.corpora.records import Record
@@ -65,6 +66,7 @@ def test_groups(lengths: list[int], max_tokens: int, groups: list[list[int]]) ->
 
 
 @given(lengths=st.lists(st.integers(1, 50), max_size=40), max_tokens=st.integers(1, 200))
+@hypothesis_settings(deadline=None)
 def test_groups_hold_each_row_once_within_the_limit(lengths: list[int], max_tokens: int) -> None:
     groups = group_by_length(np.array(lengths, dtype=np.int64), max_tokens)
     assert sorted(row for group in groups for row in group) == list(range(len(lengths)))

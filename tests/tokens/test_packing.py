@@ -84,6 +84,7 @@ def test_every_word_comes_back_once(
 
 
 @given(texts=TAGGED)
+@hypothesis_settings(deadline=None)
 def test_all_subwords_of_a_word_carry_its_entity(tokenizer: Tokenizer, texts: list[list[tuple[str, str]]]) -> None:
     """In a window that holds everything, each piece has its word's tag, and later ones go on with I-."""
     records = tagged(texts)
@@ -100,6 +101,7 @@ def test_all_subwords_of_a_word_carry_its_entity(tokenizer: Tokenizer, texts: li
 
 
 @given(texts=st.lists(st.text("ab th🙂é.\n\u200b", max_size=60), min_size=1, max_size=4), stride=st.integers(0, 4))
+@hypothesis_settings(deadline=None)
 def test_windows_hold_the_whole_text(tokenizer: Tokenizer, texts: list[str], stride: int) -> None:
     records = [Record(row=1, text=text) for text in texts]
     store, coverage = Packer(tokenizer, settings(max_length=8, stride=stride), VOCABULARIES).pack(records)

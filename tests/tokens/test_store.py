@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tandem.corpora.records import Record, write_records
@@ -78,6 +79,7 @@ def test_a_truncated_array(folder: Path) -> None:
 
 
 @given(batches=st.lists(st.lists(st.integers(-100, 100), max_size=9), max_size=5))
+@hypothesis_settings(deadline=None)
 def test_growing_array(tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]]) -> None:
     path = tmp_path_factory.mktemp("growing") / "array.npy"
     with GrowingArray(path, np.int16) as growing:
@@ -88,6 +90,7 @@ def test_growing_array(tmp_path_factory: pytest.TempPathFactory, batches: list[l
 
 
 @given(lengths=st.lists(st.integers(0, 5), max_size=8))
+@hypothesis_settings(deadline=None)
 def test_spread(lengths: list[int]) -> None:
     starts = starts_of(lengths)
     assert spread(starts[:-1], lengths).tolist() == list(range(sum(lengths)))

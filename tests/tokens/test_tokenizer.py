@@ -90,12 +90,14 @@ def test_unusable_folders(tmp_path: Path, files: dict[str, str], message: str) -
 
 
 @given(text=ODD)
+@settings(deadline=None)
 def test_texts_equal_the_reference(tokenizer: Tokenizer, text: str) -> None:
     reference = PreTrainedTokenizerFast(tokenizer_object=word_piece_backend(VOCABULARY))
     assert pieces_of(tokenizer, text) == reference(text, add_special_tokens=False)["input_ids"]
 
 
 @given(words=st.lists(ODD, max_size=6))
+@settings(deadline=None)
 def test_words_equal_the_reference(tokenizer: Tokenizer, words: list[str]) -> None:
     reference = PreTrainedTokenizerFast(tokenizer_object=word_piece_backend(VOCABULARY))
     expected = reference(words, is_split_into_words=True, add_special_tokens=False)

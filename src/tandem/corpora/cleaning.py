@@ -25,9 +25,9 @@ def clean_corpus(corpus: Corpus, tasks: Mapping[str, Task], rules: Clean) -> tup
     group = _group_column(corpus, sheet)
     report = CleanReport(sheet=sheet, unit="sentences" if corpus.words else "texts", group=group)
     report.labels.update({task: Counter() for task in (*corpus.labels, *corpus.tags)})
-    rows = sheet.read_columns(_columns(corpus, group))
+    blocks = sheet.read_columns(_columns(corpus, group))
     clean = clean_sentences if corpus.words else clean_texts
-    return _counted(clean(rows, corpus, tasks, rules, report), corpus, report), report
+    return _counted(clean(blocks, corpus, tasks, rules, report), corpus, report), report
 
 
 def _group_column(corpus: Corpus, sheet: Sheet) -> GroupColumn:

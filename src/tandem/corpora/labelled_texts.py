@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from tandem.corpora.clean_report import CleanReport
 from tandem.corpora.label_checks import label_checks
 from tandem.corpora.records import Record
 from tandem.corpora.text_cleaning import is_blank, text_cleaner
+from tandem.corpora.xlsx import Block
 from tandem.params import Clean, Corpus, Task
-
-Rows = Iterator[tuple[Any, ...]]
 
 
 def clean_texts(
-    rows: Rows, corpus: Corpus, tasks: Mapping[str, Task], rules: Clean, report: CleanReport
+    blocks: Iterator[Block], corpus: Corpus, tasks: Mapping[str, Task], rules: Clean, report: CleanReport
 ) -> Iterator[Record]:
-    """Yield a record for each row (number, text, labels, group if any) that has a text and a label.
+    """Yield a record for each row (columns: text, labels, group if any) that has a text and a label.
 
     Raises `TandemError` for a faulty pattern at once, and for an unknown label where the rules refuse it.
     """
@@ -25,12 +25,11 @@ def clean_texts(
     labels_of = label_checks(corpus, tasks, rules, report).read
     report.dropped.update({"missing_text": 0, "empty_text": 0, "missing_label": 0, "unknown_label": 0})
     report.altered.update({"html": 0, "dropped_characters": 0, "white_space": 0})
-    labels_end = 2 + len(corpus.labels)
+    n_labels = len(corpus.labels)
 
     def records() -> Iterator[Record]:
-        for row in rows:
+        for number, original, *cells in _rows(blocks):
             report.rows_in += 1
-            number, original = row[:2]
             if not original:
                 report.dropped["missing_text"] += 1
                 continue
@@ -38,10 +37,15 @@ def clean_texts(
             if is_blank(text):
                 report.dropped["empty_text"] += 1
                 continue
-            labels = labels_of(number, row[2:labels_end])
+            labels = labels_of(number, cells[:n_labels])
             if labels is None:
                 continue
             report.altered.update(changes)
-            yield Record(row=number, text=text, labels=labels, group="".join(row[labels_end:]) or None)
+            yield Record(row=number, text=text, labels=labels, group="".join(cells[n_labels:]) or None)
 
     return records()
+
+
+def _rows(blocks: Iterator[Block]) -> Iterator[tuple[Any, ...]]:
+    for first_row, columns in blocks:
+        yield from zip(count(first_row), *columns, strict=False)

@@ -45,10 +45,10 @@ class SpecialCells:
         return cells[bisect_left(cells, (rows.start,)) : bisect_left(cells, (rows.stop,))]
 
 
-def scan_sheet(path: Path, sheet: str) -> SpecialCells:
-    """Scan the worksheet called `sheet` of the workbook at `path`."""
+def scan_first_sheet(path: Path) -> SpecialCells:
+    """Scan the first worksheet of the workbook at `path`; raises `KeyError` if it has none."""
     special = SpecialCells()
-    with zipfile.ZipFile(path) as archive, archive.open(_part_of(archive, sheet)) as stream:
+    with zipfile.ZipFile(path) as archive, archive.open(_first_part(archive)) as stream:
         rows_before = 0
         for chunk in _whole_rows(stream):
             _scan_chunk(chunk, rows_before, special)
@@ -56,14 +56,21 @@ def scan_sheet(path: Path, sheet: str) -> SpecialCells:
     return special
 
 
-def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
-    """Return the archive member that holds a sheet, through the workbook's list of relationships."""
+def _first_part(archive: zipfile.ZipFile) -> str:
+    """Return the archive member of the first worksheet, through the workbook's list of relationships."""
     workbook = ElementTree.fromstring(archive.read("xl/workbook.xml"))
     relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
-    targets = {relation.get("Id"): relation.get("Target", "") for relation in relations}
-    entries = {entry.get("name"): entry for entry in workbook.iterfind("{*}sheets/{*}sheet")}
-    target = next(targets[value] for key, value in entries[sheet].items() if key.endswith("}id"))
-    return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+    targets = {
+        relation.get("Id"): relation.get("Target", "")
+        for relation in relations
+        if relation.get("Type", "").endswith("/worksheet")
+    }
+    for entry in workbook.iterfind("{*}sheets/{*}sheet"):
+        for key, value in entry.items():
+            if key.endswith("}id") and value in targets:
+                target = targets[value]
+                return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+    raise KeyError("it holds no worksheet")
 
 
 def _whole_rows(stream: IO[bytes]) -> Iterator[bytes]:

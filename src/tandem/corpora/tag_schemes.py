@@ -31,7 +31,7 @@ def repair_iob2(tags: Sequence[str]) -> tuple[tuple[str, ...], int]:
     turned = 0
     previous = "O"
     for position, tag in enumerate(tags):
-        if tag.startswith("I-") and previous[2:] != tag[2:]:
+        if tag[:2] == "I-" and previous[2:] != tag[2:]:
             repaired[position] = f"B-{tag[2:]}"
             turned += 1
         previous = tag

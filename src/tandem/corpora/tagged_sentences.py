@@ -6,185 +6,153 @@ new sentence, also if the same mark stood further up (noted as `repeated_marks`)
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from itertools import pairwise
 
 from tandem.corpora.clean_report import CleanReport
 from tandem.corpora.label_checks import LabelChecks, label_checks
 from tandem.corpora.records import Record
-from tandem.corpora.tag_schemes import repair_iob2
+from tandem.corpora.tag_checks import TagChecks
 from tandem.corpora.text_cleaning import is_blank
+from tandem.corpora.xlsx import Block
 from tandem.errors import TandemError
 from tandem.params import Clean, Corpus, Task
 
-Row = tuple[Any, ...]
-"""(spreadsheet row, mark, word, a tag a task, a label a task, group if any)"""
-
 
 def clean_sentences(
-    rows: Iterator[Row], corpus: Corpus, tasks: Mapping[str, Task], rules: Clean, report: CleanReport
+    blocks: Iterator[Block], corpus: Corpus, tasks: Mapping[str, Task], rules: Clean, report: CleanReport
 ) -> Iterator[Record]:
-    """Yield a record for each sentence that the rules keep.
+    """Yield a record for each sentence that the rules keep; columns: mark, word, tags, labels, group if any.
 
     Raises `TandemError` with the row for words before any sentence mark, a malformed tag, and whatever the rules
     refuse.
     """
-    reasons = ("missing_tag", "unknown_tag", "without_words", "missing_word")
+    reasons = ("missing_word", "without_words", "missing_tag", "unknown_tag")
     report.dropped.update({"rows_missing_word": 0, "rows_empty_word": 0})
     report.dropped.update({f"sentences_{reason}": 0 for reason in reasons})
-    report.altered.update({"tags_repaired": 0, "tags_missing_as_outside": 0, "words_stripped": 0})
+    report.altered.update({"words_stripped": 0, "tags_repaired": 0, "tags_missing_as_outside": 0})
     cleaner = _SentenceCleaner(
-        columns=corpus.tags,
-        types={task: _type_set(tasks[task]) for task in corpus.tags},
-        rules=rules,
+        tags=[_tag_checks(task, corpus, tasks, rules, report) for task in corpus.tags],
         labels=label_checks(corpus, tasks, rules, report),
+        rules=rules,
         report=report,
     )
-    return filter(None, map(cleaner.record_of, _sentences(rows, report)))
+    return filter(None, map(cleaner.record_of, _sentences(blocks, report)))
 
 
-def _type_set(task: Task) -> frozenset[str] | None:
-    return None if task.labels is None else frozenset(task.labels)
+def _tag_checks(task: str, corpus: Corpus, tasks: Mapping[str, Task], rules: Clean, report: CleanReport) -> TagChecks:
+    types = tasks[task].labels
+    return TagChecks(
+        task=task,
+        column=corpus.tags[task],
+        types=None if types is None else frozenset(types),
+        rules=rules,
+        report=report,
+    )
 
 
-def _sentences(rows: Iterator[Row], report: CleanReport) -> Iterator[list[Row]]:
+def _sentences(blocks: Iterator[Block], report: CleanReport) -> Iterator[Block]:
     """Cut the rows where a new mark stands."""
-    marks: set[str] = set()
-    current = ""
-    sentence: list[Row] = []
-    for row in rows:
-        mark = row[1]
-        if mark and mark != current:
-            if sentence:
-                yield sentence
-            report.noted["repeated_marks"] += mark in marks
-            marks.add(mark)
-            current, sentence = mark, []
-        elif not current:
+    seen: set[str] = set()
+    rest: Block | None = None
+    for block in blocks:
+        joined = block if rest is None else _joined(rest, block)
+        starts = _starts(joined.columns[0])
+        if starts[:1] != [0]:
             raise TandemError(
-                f"{report.sheet.place}, row {row[0]}: a word stands before any sentence mark; expected one in the "
-                "column that `corpora.*.sentence` names, on the first row of each sentence"
+                f"{report.sheet.place}, row {joined.first_row}: a word stands before any sentence mark; expected one "
+                "in the column that `corpora.*.sentence` names, on the first row of each sentence"
             )
-        sentence.append(row)
-    if sentence:
-        yield sentence
+        for start, end in pairwise(starts):
+            yield _counted(_part(joined, start, end), seen, report)
+        rest = _part(joined, starts[-1], None)
+    if rest is not None:
+        yield _counted(rest, seen, report)
+
+
+def _starts(marks: Sequence[str]) -> list[int]:
+    starts = []
+    current = ""
+    for position, mark in enumerate(marks):
+        if mark and mark != current:
+            starts.append(position)
+            current = mark
+    return starts
+
+
+def _joined(upper: Block, lower: Block) -> Block:
+    columns = [above + below for above, below in zip(upper.columns, lower.columns, strict=True)]
+    return Block(upper.first_row, columns)
+
+
+def _part(block: Block, start: int, end: int | None) -> Block:
+    return Block(block.first_row + start, [column[start:end] for column in block.columns])
+
+
+def _counted(sentence: Block, seen: set[str], report: CleanReport) -> Block:
+    mark = sentence.columns[0][0]
+    report.rows_in += len(sentence.columns[0])
+    report.noted["repeated_marks"] += mark in seen
+    seen.add(mark)
+    return sentence
 
 
 @dataclass(frozen=True, kw_only=True)
 class _SentenceCleaner:
     """Turns a sentence's rows into a record, or counts why not."""
 
-    columns: Mapping[str, str]
-    types: Mapping[str, frozenset[str] | None]
-    rules: Clean
+    tags: Sequence[TagChecks]
     labels: LabelChecks
+    rules: Clean
     report: CleanReport
-    familiar: dict[str, set[str]] = field(default_factory=dict)
 
-    def record_of(self, rows: list[Row]) -> Record | None:
+    def record_of(self, sentence: Block) -> Record | None:
         """Apply the rules to words, then tags, then labels."""
-        self.report.rows_in += len(rows)
-        first = rows[0]
-        kept = self._rows_with_words(rows)
-        if kept is None:
+        first_row, (_, original_words, *columns) = sentence
+        words, rows = self._words(first_row, original_words)
+        if not words:
             return None
-        numbers, _, words, *columns = zip(*kept, strict=True)
         tags = {}
-        for task, column in zip(self.columns, columns, strict=False):
-            checked = self._checked(task, numbers, column)
+        for checks, column in zip(self.tags, columns, strict=False):
+            checked = checks.read(rows, _chosen(column, rows, first_row))
             if checked is None:
                 return None
-            tags[task] = checked
-        labels_start = 3 + len(self.columns)
-        labels_end = labels_start + len(self.labels.allowed)
-        labels = self.labels.read(first[0], first[labels_start:labels_end], is_optional=bool(tags))
+            tags[checks.task] = checked
+        labels_end = len(self.tags) + len(self.labels.allowed)
+        first_cells = [column[0] for column in columns]
+        labels = self.labels.read(first_row, first_cells[len(self.tags) : labels_end], is_optional=bool(tags))
         if labels is None:
             return None
-        group = "".join(first[labels_end:]) or None
-        return Record(row=first[0], words=words, labels=labels, tags=tags, group=group)
+        group = "".join(first_cells[labels_end:]) or None
+        return Record(row=first_row, words=tuple(words), labels=labels, tags=tags, group=group)
 
-    def _rows_with_words(self, rows: list[Row]) -> list[Row] | None:
-        """Strip the words and treat the rows without one as the rules say."""
-        words = [row[2] for row in rows]
+    def _words(self, first_row: int, words: list[str]) -> tuple[list[str], Sequence[int]]:
+        """Return the words to keep, without space around them, and their rows; none drops the sentence."""
+        numbers = range(first_row, first_row + len(words))
         joined = " ".join(words)
         if joined.split() == words and (joined.isascii() or not any(map(is_blank, words))):
-            return rows
-        kept = [row for row in map(self._stripped, rows) if row is not None]
-        if len(kept) < len(rows) and self.rules.missing_word == "drop_sentence":
+            return words, numbers
+        kept = {row: word for row, word in zip(numbers, words, strict=True) if not self._is_blank(row, word)}
+        if len(kept) < len(words) and self.rules.missing_word == "drop_sentence":
             self.report.dropped["sentences_missing_word"] += 1
-            return None
-        if not kept:
-            self.report.dropped["sentences_without_words"] += 1
-        return kept or None
+            return [], []
+        self.report.dropped["sentences_without_words"] += not kept
+        self.report.altered["words_stripped"] += sum(word != word.strip() for word in kept.values())
+        return [word.strip() for word in kept.values()], list(kept)
 
-    def _stripped(self, row: Row) -> Row | None:
-        word = row[2]
-        if is_blank(word):
-            self._count_blank(row[0], word)
-            return None
-        stripped = word.strip()
-        self.report.altered["words_stripped"] += stripped != word
-        return (*row[:2], stripped, *row[3:])
-
-    def _count_blank(self, number: int, word: str) -> None:
+    def _is_blank(self, row: int, word: str) -> bool:
+        if not is_blank(word):
+            return False
         if self.rules.missing_word == "error":
             raise TandemError(
-                f"{self.report.sheet.place}, row {number}: no word, found {word!r}; fill the cell, delete the row, "
+                f"{self.report.sheet.place}, row {row}: no word, found {word!r}; fill the cell, delete the row, "
                 "or set clean.missing_word to drop_row or drop_sentence"
             )
         if self.rules.missing_word == "drop_row":
             self.report.dropped["rows_empty_word" if word else "rows_missing_word"] += 1
+        return True
 
-    def _checked(self, task: str, numbers: Sequence[int], column: Sequence[str]) -> tuple[str, ...] | None:
-        """Return a sentence's tags as strict IOB2, or None if the rules drop the sentence."""
-        familiar = self.familiar.setdefault(task, {"O"})
-        if not familiar.issuperset(column):
-            column = [tag.strip() for tag in column]
-            if "" in column and not self._is_missing_allowed(task, numbers, column):
-                return None
-            column = [tag or "O" for tag in column]
-            if self._has_unknown(task, numbers, column):
-                return None
-            familiar.update(column)
-        tags, repaired = repair_iob2(column)
-        if repaired and self.rules.illegal_tags == "error":
-            row, tag = next((row, old) for row, old, new in zip(numbers, column, tags, strict=True) if old != new)
-            raise self._refusal(
-                task, row, f"tag {tag!r} continues nothing; expected B-{tag[2:]}", "set clean.illegal_tags to repair"
-            )
-        self.report.altered["tags_repaired"] += repaired
-        return tags
 
-    def _is_missing_allowed(self, task: str, numbers: Sequence[int], column: Sequence[str]) -> bool:
-        if self.rules.missing_tag == "error":
-            row = numbers[column.index("")]
-            raise self._refusal(task, row, "no tag", "set clean.missing_tag to outside or drop_sentence")
-        if self.rules.missing_tag == "outside":
-            self.report.altered["tags_missing_as_outside"] += column.count("")
-            return True
-        self.report.dropped["sentences_missing_tag"] += 1
-        return False
-
-    def _has_unknown(self, task: str, numbers: Sequence[int], tags: Sequence[str]) -> bool:
-        types = self.types[task]
-        unknown: Counter[str] = Counter()
-        for row, tag in zip(numbers, tags, strict=True):
-            if tag != "O" and (tag[:2] not in ("B-", "I-") or len(tag) == 2):
-                raise self._refusal(task, row, f"tag {tag!r}; expected O, B-<type> or I-<type>", "")
-            if tag != "O" and types is not None and tag[2:] not in types:
-                if self.rules.unknown_tag == "error":
-                    allowed = ", ".join(sorted(types))
-                    raise self._refusal(
-                        task, row, f"tag {tag!r} is unknown; types allowed: {allowed}", "set clean.unknown_tag to drop"
-                    )
-                unknown[tag[2:]] += 1
-        if unknown:
-            self.report.unknown.setdefault(task, Counter()).update(unknown)
-            self.report.dropped["sentences_unknown_tag"] += 1
-        return bool(unknown)
-
-    def _refusal(self, task: str, row: int, found: str, remedy: str) -> TandemError:
-        mend = f"Correct the cell or {remedy}" if remedy else "Correct the cell"
-        return TandemError(f"{self.report.sheet.place}, row {row}, column {self.columns[task]!r}: {found}. {mend}")
+def _chosen(column: list[str], rows: Sequence[int], first_row: int) -> list[str]:
+    return column if len(rows) == len(column) else [column[row - first_row] for row in rows]

@@ -89,8 +89,11 @@ class _Cleaner:
 
 def normalise_white_space(text: str) -> str:
     """Turn every run of Unicode white space (also U+0085, U+00A0, U+2028) into one space, none at the ends."""
-    has_plain_spaces = text.isprintable() and "  " not in text and text == text.strip()
-    return text if has_plain_spaces else " ".join(text.split())
+    if not text.isprintable():  # all white space but the space is unprintable
+        return " ".join(text.split())
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text.strip()
 
 
 def is_blank(text: str) -> bool:

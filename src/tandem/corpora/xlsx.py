@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import python_calamine
 
 from tandem.corpora.cell_texts import cell_text, is_moment
-from tandem.corpora.sheet_scan import Kind, SpecialCells, scan_sheet
+from tandem.corpora.sheet_scan import Kind, SpecialCells, scan_first_sheet
 from tandem.corpora.workbook_files import UNREADABLE, check_workbook, damaged
 from tandem.corpora.xlsx_fallback import read_rows
 from tandem.errors import TandemError
@@ -26,8 +27,14 @@ ROWS_LISTED = 10
 MOST_ROWS = 1 << 20
 """So many rows the format allows."""
 
-Engine = Literal["calamine", "openpyxl"]
 Cells = Sequence[Any]
+
+
+class Block(NamedTuple):
+    """Neighbouring rows, the first of which is spreadsheet row `first_row`: for each column the texts."""
+
+    first_row: int
+    columns: list[list[str]]
 
 
 @dataclass(kw_only=True)
@@ -56,7 +63,7 @@ class Sheet:
     path: Path
     name: str
     other_names: tuple[str, ...]
-    engine: Engine
+    engine: str
     header: tuple[str, ...]
     first_row: int
     first_column: int
@@ -74,8 +81,8 @@ class Sheet:
         """The file and the sheet, for messages."""
         return f"{self.path}, sheet {self.name!r}"
 
-    def read_columns(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """Yield (spreadsheet row, text, text, ...) with the texts of the columns `names`.
+    def read_columns(self, names: Sequence[str]) -> Iterator[Block]:
+        """Yield the texts of the columns `names`, some thousand rows at a time.
 
         Empty rows at the end are left out. Raises `TandemError` at once if a column is missing or ambiguous.
         """
@@ -105,20 +112,17 @@ class Sheet:
             for row, _ in sorted(chain.from_iterable(within)):
                 self.notes.add(kind, row)
 
-    def _read(self, columns: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-        first = self.first_row
-        blank: list[tuple[Any, ...]] = []
+    def _read(self, columns: Sequence[int]) -> Iterator[Block]:
+        first, n_blank = self.first_row, 0
         while chunk := list(islice(self.rows, ROWS_AT_ONCE)):
             rows = range(first, first + len(chunk))
             cells = dict(enumerate(zip_longest(*chunk, fillvalue="")))
-            texts = (self._texts(cells.get(column, ()), column, rows) for column in columns)
-            numbered = list(zip(rows, *texts, strict=True))
-            n_filled = next((end for end in range(len(rows), 0, -1) if any(numbered[end - 1][1:])), 0)
+            texts = [self._texts(cells.get(column, ()), column, rows) for column in columns]
+            n_filled = next((end for end in range(len(rows), 0, -1) if any(column[end - 1] for column in texts)), 0)
             if n_filled:
-                yield from blank
-                yield from numbered[:n_filled]
-                blank = []
-            blank += numbered[n_filled:]
+                yield Block(first - n_blank, [[""] * n_blank + column[:n_filled] for column in texts])
+                n_blank = 0
+            n_blank += len(rows) - n_filled
             first = rows.stop
 
     def _texts(self, cells: Cells, column: int, rows: range) -> list[str]:
@@ -147,17 +151,27 @@ def open_sheet(path: Path) -> Sheet:
     """
     check_workbook(path)
     try:
-        try:
-            return _opened(path, "calamine", *_read_by_calamine(path))
-        except python_calamine.CalamineError:
-            return _opened(path, "openpyxl", *read_rows(path))
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            special = pool.submit(scan_first_sheet, path)  # runs beside calamine, which frees the interpreter
+            try:
+                engine, found = "calamine", _read_by_calamine(path)
+            except python_calamine.CalamineError:
+                engine, found = "openpyxl", read_rows(path)
+            return _opened(path, engine, *found, special.result())
     except TandemError:
         raise
     except UNREADABLE as error:
         raise damaged(path, error) from error
 
 
-def _opened(path: Path, engine: Engine, names: Sequence[str], first_column: int, rows: Iterator[Cells]) -> Sheet:
+def _opened(
+    path: Path,
+    engine: str,
+    names: Sequence[str],
+    first_column: int,
+    rows: Iterator[Cells],
+    special: SpecialCells,
+) -> Sheet:
     if not names:
         raise damaged(path, "it holds no worksheet")
     place = f"{path}, sheet {names[0]!r}"
@@ -177,7 +191,7 @@ def _opened(path: Path, engine: Engine, names: Sequence[str], first_column: int,
         first_row=found[0] + 1,
         first_column=first_column,
         rows=chain([first], rows),
-        special=scan_sheet(path, names[0]),
+        special=special,
         notes=CellNotes(),
     )
 

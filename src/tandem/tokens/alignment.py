@@ -90,7 +90,10 @@ def encode_records(records: Sequence[Record], tokenizer: Tokenizer, lexicon: Lex
 def _units_of(record: Record, *, at_space: bool) -> bytes:
     """A record's units, each ended by `SEPARATOR`."""
     if record.words is not None:
-        return b"".join(word.encode() + SEPARATOR for word in record.words)
+        joined = "\0".join((*record.words, ""))
+        if joined.count("\0") == len(record.words):
+            return joined.encode().replace(b"\0", SEPARATOR)
+        return b"".join(word.encode() + SEPARATOR for word in record.words)  # a word holds \0 itself
     text = (record.text or "").encode() + SEPARATOR
     return text.replace(b" ", SEPARATOR) if at_space else text
 

@@ -65,7 +65,7 @@ class Packer:
         self._lexicon = Lexicon(tokenizer)
 
     def pack(self, records: Sequence[Record]) -> tuple[TokenStore, Coverage]:
-        """Pack records, in their order; raises `TandemError` if a text's words and tags do not pair up."""
+        """Pack records, in their order; where one has tags, it has as many as words."""
         tokenizer = self._tokenizer
         encoded = encode_records(records, tokenizer, self._lexicon)
         windows = cut_windows(

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,23 +42,13 @@ def train_model(
 
     Without validation texts the last epoch counts as the best; with nothing to learn the history is empty.
     """
-    groups = parameter_groups(
-        model,
-        trainable=settings.trainable,
-        output_layers=settings.output_layers,
-        learning_rate=settings.learning_rate,
-        adaptive_rates=settings.adaptive_rates,
-        weight_decay=settings.weight_decay,
-    )
+    groups = _learning_groups(model, settings)
     if not groups:
         return History()
     schedule = plan_schedule({task: len(rows) for task, rows in train.members.items()}, settings)
+    is_scaled = execution.precision == "float16"
     optimization = Optimization(
-        groups,
-        settings,
-        n_steps=schedule.n_steps,
-        device=execution.device,
-        scaled=execution.precision == "float16",
+        groups, settings, n_steps=schedule.n_steps, device=execution.device, is_scaled=is_scaled
     )
     history, best = History(), _Best(model)
     with (
@@ -74,11 +65,21 @@ def train_model(
             progress.after_step(history.steps[-1], n_pieces=sum(int(batch.mask.sum()) for batch in batches))
             if step + 1 in schedule.epoch_ends:
                 model.eval()
-                epoch = history.end_epoch(score(over_valid, valid, execution))
-                progress.after_epoch(epoch)
-                best.offer(epoch)
+                best.offer(history.end_epoch(score(over_valid, valid, execution)))
+                progress.after_epoch(history.epochs[-1])
     history.best_epoch = best.restore()
     return history
+
+
+def _learning_groups(model: MultiTaskModel, settings: Train) -> list[dict[str, Any]]:
+    return parameter_groups(
+        model,
+        trainable=settings.trainable,
+        output_layers=settings.output_layers,
+        learning_rate=settings.learning_rate,
+        adaptive_rates=settings.adaptive_rates,
+        weight_decay=settings.weight_decay,
+    )
 
 
 def _draw(train: Examples, schedule: Schedule, step: int, settings: Train, *, seed: int) -> dict[str, np.ndarray]:

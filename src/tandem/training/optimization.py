@@ -24,13 +24,13 @@ def rate_factor(step: int, *, n_steps: int, warmup_ratio: float) -> float:
 class Optimization:
     """The optimizer, its rate schedule and loss scaling (for float16) as one thing that takes steps."""
 
-    def __init__(self, groups: list[dict[str, Any]], settings: Train, *, n_steps: int, device: str, scaled: bool):
+    def __init__(self, groups: list[dict[str, Any]], settings: Train, *, n_steps: int, device: str, is_scaled: bool):
         self.optimizer = AdamW(groups, fused=True)
         self.rates = LambdaLR(
             self.optimizer,
             lambda step: rate_factor(step, n_steps=n_steps, warmup_ratio=settings.warmup_ratio),
         )
-        self.scaler = torch.amp.GradScaler(device, enabled=scaled)
+        self.scaler = torch.amp.GradScaler(device, enabled=is_scaled)
         self.clipping = settings.gradient_clipping
 
     def backward(self, loss: Tensor) -> None:

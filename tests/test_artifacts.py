@@ -1,0 +1,117 @@
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem import artifacts
+from tandem.artifacts import (
+    atomic_file,
+    atomic_folder,
+    exclusive,
+    read_json,
+    read_jsonl,
+    write_json,
+    write_jsonl,
+)
+from tandem.errors import TandemError
+
+
+def test_json_is_sorted_and_floats_have_six_digits(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1 / 3, "a": [1e-9 / 3, 7], "c": {"z": 0.1 + 0.2}})
+    assert (tmp_path / "a.json").read_text() == (
+        '{\n  "a": [\n    3.33333e-10,\n    7\n  ],\n  "b": 0.333333,\n  "c": {\n    "z": 0.3\n  }\n}\n'
+    )
+
+
+def test_not_a_number_is_refused_and_nothing_is_written(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(rows=st.lists(st.dictionaries(st.text(max_size=5), st.text() | st.integers(-(2**53), 2**53) | st.none())))
+def test_json_lines_come_back_as_they_were(rows, tmp_path_factory):
+    path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    assert write_jsonl(path, rows) == len(rows)
+    assert list(read_jsonl(path)) == rows
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("before")
+    with pytest.raises(ZeroDivisionError), atomic_file(path) as handle:
+        handle.write(b"half" + bytes(1 // 0))
+    assert path.read_text() == "before"
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_is_whole_or_as_it_was(tmp_path):
+    path = tmp_path / "folder"
+    with atomic_folder(path) as partial:
+        (partial / "a").write_text("before")
+    with pytest.raises(ZeroDivisionError), atomic_folder(path) as partial:
+        (partial / "a").write_text(f"half{(partial / 'a').write_text('') // 0}")
+    assert (path / "a").read_text() == "before"
+    assert [found.name for found in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(artifacts.os, "fsync", full)
+    with pytest.raises(
+        TandemError, match=r"cannot write .*a\.json: No space left on device\. Nothing was half-written"
+    ):
+        write_json(tmp_path / "a.json", {"a": 1})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="/dev/full is Unix's own")
+def test_a_disk_that_is_full_while_writing(tmp_path, monkeypatch):
+    """The real error of a real device: every write to it fails as on a full disk."""
+    (tmp_path / ".rows.jsonl.partial").symlink_to("/dev/full")
+    with pytest.raises(TandemError, match=r"cannot write .*rows\.jsonl: No space left on device"):
+        write_jsonl(tmp_path / "rows.jsonl", ({"text": "x" * 1000} for _ in range(1000)))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"\xff"])
+def test_a_missing_or_damaged_file_is_named(tmp_path, content):
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TandemError, match=r"a\.json is (missing|damaged)"):
+        read_json(path)
+
+
+def test_a_damaged_line_is_named(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"a": 1}\n{"a"\n')
+    with pytest.raises(TandemError, match=r"rows\.jsonl: line 2 is damaged"):
+        list(read_jsonl(tmp_path / "rows.jsonl"))
+
+
+def test_a_second_holder_of_a_lock_is_refused_until_the_first_is_gone(tmp_path):
+    lock = tmp_path / "train.lock"
+    code = f"""
+from pathlib import Path
+from tandem.artifacts import exclusive
+with exclusive(Path({str(lock)!r}), "a training"):
+    print("held", flush=True)
+    input()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        with (
+            pytest.raises(TandemError, match="a training is already running in this folder"),
+            exclusive(lock, "a training"),
+        ):
+            pass
+        holder.kill()
+    with exclusive(lock, "a training"):
+        assert json.dumps("free")

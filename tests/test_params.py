@@ -1,0 +1,124 @@
+import re
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+
+import pytest
+import yaml
+from ruamel.yaml import YAML
+
+from tandem.errors import TandemError
+from tandem.params import Params, _read_yaml, load_params
+
+TEXT = (Path(__file__).parent.parent / "params.yaml").read_text()
+
+
+def load(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return load_params(path)
+
+
+def changed(old, new):
+    assert old in TEXT
+    return TEXT.replace(old, new, 1)
+
+
+def test_the_default_params_load(default_params):
+    assert default_params.train.batch_size_of("entities") == 16
+    assert replace(default_params.train, batch_size=8).batch_size_of("entities") == 8
+
+
+def test_every_value_has_a_comment_on_its_line():
+    bare = [
+        line
+        for line in TEXT.splitlines()
+        if re.match(r"^ *[\w]+: +[^#\s]", line) and "#" not in line and not line.startswith("    ")
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  epochs: 2", "  epochz: 2", r"params\.yaml: train\.epochz is not a known key; allowed here: schedule, "),
+        ("  epochs: 2", "  #", r"params\.yaml: train\.epochs is missing"),
+        ("  epochs: 2", "  epochs: two", r"params\.yaml: train\.epochs must be a valid integer, got 'two'"),
+        ("  epochs: 2", "  epochs: '2'", r"params\.yaml: train\.epochs must be a valid integer, got '2'"),
+        ("  epochs: 2", "  epochs: 0", r"params\.yaml: train\.epochs must be greater than or equal to 1, got 0"),
+        ("warmup_ratio: 0.1", "warmup_ratio: 1.5", r"train\.warmup_ratio must be less than 1, got 1\.5"),
+        ("schedule: combined", "schedule: mixed", r"train\.schedule must be 'combined' or 'separate', got 'mixed'"),
+        (
+            "batch_size: {sentiment: 32",
+            "batch_size: {sentiment: many",
+            r"train\.batch_size\.sentiment must be a valid int",
+        ),
+        ("batch_size: {sentiment", "batch_size: {mood", r"train\.batch_size must have a number for each task"),
+        ("loss_weights: {sentiment: 0.5, ", "loss_weights: {", r"loss_weights must have a number for each task"),
+        ("kind: tagging", "kind: tags", r"tasks\.entities\.kind must be 'classification' or 'tagging', got 'tags'"),
+        (
+            "labels: auto ",
+            "labels: [B-PERSON] ",
+            r"must list entity types without B- and I-, and no O, got \['B-PERSON'\]",
+        ),
+        ("labels: [negative, positive]", "labels: [positive]", r"tasks\.sentiment\.labels must list at least two"),
+        ("labels: [negative, positive]", "labels: [a, a]", r"tasks\.sentiment\.labels must not repeat a label"),
+        ("text: review ", "textt: review ", r"corpora\.reviews\.textt is not a known key; allowed here: path, format"),
+        ("labels: {sentiment: sentiment}", "labels: {}", r"tasks\.sentiment has no corpus"),
+        ("labels: {sentiment: sentiment}", "labels: {mood: x}", r"corpora\.reviews\.labels\.mood is not a task"),
+        ("labels: {sentiment: sentiment}", "labels: {entities: x}", r"must be a classification task, got tagging"),
+        (
+            "    words: Word",
+            "    words: null",
+            r"corpora\.entities must name a column in exactly one of `text` and `words`",
+        ),
+        ("  reviews:", "  my reviews:", r"corpora\.my reviews: a name may hold letters, digits"),
+        ("test: 0.15", "test: 0.95", r"split\.valid and split\.test must leave texts for training"),
+        ("stride: 32", "stride: 100", r"tokenize_align\.stride must be at most half of max_length \(64\), got 100"),
+        ("seed: 7", "seed: 7\nseed: 8", r"not valid YAML: key 'seed' twice"),
+        ("seed: 7", "seed: [7", r"params\.yaml is not valid YAML"),
+        ("seed: 7", "seed: !!python/object/apply:os.getcwd []", r"params\.yaml is not valid YAML"),
+        ("adaptive_rates: [1.0e-6, 1.0e-4]", "adaptive_rates: [1, 0.1]", r"adaptive_rates must be \[lowest, highest\]"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key_and_what_is_allowed(tmp_path, old, new, message):
+    with pytest.raises(TandemError, match=message):
+        load(tmp_path, changed(old, new))
+
+
+def test_a_missing_file_and_an_empty_one(tmp_path):
+    with pytest.raises(TandemError, match="is missing: run from the project's root"):
+        load_params(tmp_path / "params.yaml")
+    with pytest.raises(TandemError, match="must hold sections such as `train:`, got None"):
+        load(tmp_path, "# nothing\n")
+
+
+def test_several_mistakes_are_told_at_once(tmp_path):
+    text = changed("  epochs: 2", "  epochs: two").replace("seed: 7", "seed: seven")
+    with pytest.raises(TandemError, match=r"(?s)seed must be.*train\.epochs must be"):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1e-5", "1.0e-5", "5E+3", ".5", "yes", "no", "on", "off", "NO", "true", "010", "1_000", "12:30", "~", "null"],
+)
+def test_values_are_read_as_dvc_reads_them(tmp_path, text):
+    ours = load_yaml(tmp_path, f"key: {text}\n")
+    assert ours == YAML(typ="safe", pure=True).load(f"key: {text}\n")
+
+
+def load_yaml(tmp_path, text):
+    path = tmp_path / "values.yaml"
+    path.write_text(text)
+    return _read_yaml(path)
+
+
+def test_every_class_is_frozen_and_documents_itself():
+    waiting, seen = [Params], set()
+    while waiting:
+        section = waiting.pop()
+        seen.add(section.__name__)
+        assert section.__dataclass_params__.frozen
+        assert section.__doc__
+        waiting += [field.type for field in fields(section) if is_dataclass(field.type)]
+    assert yaml.safe_load(TEXT).keys() == {field.name for field in fields(Params)}
