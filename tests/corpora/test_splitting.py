@@ -204,6 +204,21 @@ def test_groups_come_close_to_the_sizes() -> None:
     assert report.as_dict()["label_balance"]["valid"]["mood"]["a"] == pytest.approx(0.5, abs=0.05)
 
 
+def test_groups_with_rare_types_are_balanced_too() -> None:
+    """Sixteen groups hold a rare type, one the rarest; train has all types, and the others their share."""
+    types = ["RAREST"] + ["RARE"] * 16 + ["COMMON"] * 83
+    records = [
+        Record(row=row, words=(f"w{row}",), tags={"ner": (f"B-{types[row % 100]}",)}, group=str(row % 100))
+        for row in range(500)
+    ]
+    _, report = assign_splits(records, settings(0.1, 0.2), seed=7)
+    balance = report.as_dict()["label_balance"]
+    assert report.sizes == {"train": 350, "valid": 50, "test": 100}
+    assert balance["train"]["ner"]["RAREST"] > 0
+    assert balance["valid"]["ner"]["RARE"] == pytest.approx(0.16, abs=0.05)
+    assert balance["test"]["ner"]["RARE"] == pytest.approx(0.16, abs=0.05)
+
+
 def test_leakage_is_counted_not_assumed() -> None:
     report = SplitReport.of(
         parts=np.array([0, 1, 2, 2, -1]),

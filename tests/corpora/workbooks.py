@@ -17,12 +17,11 @@ from tandem.corpora.xlsx import Sheet
 def save_workbook(path: Path, rows: Iterable[Sequence[Any]], **sheets: Iterable[Sequence[Any]]) -> Path:
     """Save rows, then further sheets by name; a text that begins with `=` is written as a formula."""
     workbook = openpyxl.Workbook()
-    for row in rows:
-        workbook.active.append(list(row))
-    for name, more in sheets.items():
+    del workbook["Sheet"]
+    for name, lines in {"Sheet": rows, **sheets}.items():
         sheet = workbook.create_sheet(name)
-        for row in more:
-            sheet.append(list(row))
+        for line in lines:
+            sheet.append(list(line))
     workbook.save(path)
     return path
 

@@ -45,9 +45,17 @@ def checkpoint(reference: BertModel, tmp_path_factory: pytest.TempPathFactory) -
     return folder
 
 
+@pytest.fixture(params=[False, True], ids=["padded", "unpadded"])
+def skips_padding(request: pytest.FixtureRequest) -> bool:
+    """Either way in which the encoder lays a batch out; a test that takes `model` runs with both."""
+    return bool(request.param)
+
+
 @pytest.fixture
-def model(checkpoint: Path) -> MultiTaskModel:
-    return load_ours(checkpoint)
+def model(checkpoint: Path, skips_padding: bool) -> MultiTaskModel:
+    loaded = load_ours(checkpoint)
+    loaded.encoder.skips_padding = skips_padding
+    return loaded
 
 
 @pytest.fixture

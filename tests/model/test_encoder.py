@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertModel
 
 from tandem.errors import TandemError
-from tandem.model import encoder as encoder_module
+from tandem.model import layouts
 from tandem.model.encoder import Encoder
 from tandem.model.multitask import MultiTaskModel
 from tandem.model.pretrained import locate
@@ -26,6 +26,7 @@ from tests.model.references import (
 
 TOLERANCE = 1e-5
 LENGTHS = [7, 1, 19, 2, 19, 12]
+REAL_INIT = layouts.Unpadded.__init__
 
 
 @pytest.mark.parametrize("is_fused", [True, False])
@@ -173,13 +174,24 @@ def test_a_wrong_encoder_fails(model: MultiTaskModel, reference: BertModel, muta
     assert largest_difference(model.encoder, reference, *random_batch(LENGTHS)) > 10 * TOLERANCE
 
 
+def _forget_the_mask(layout: layouts.Padded, mask: Tensor) -> None:
+    layout.positions, layout.attended = torch.arange(mask.shape[1]), None
+
+
+def _take_all_for_one_text(layout: layouts.Unpadded, mask: Tensor) -> None:
+    right = layouts.Unpadded.__new__(layouts.Unpadded)
+    REAL_INIT(right, mask)
+    layout.__dict__.update(right.__dict__, runs=[(1, len(right.places))])
+
+
 @pytest.mark.parametrize(
     ("place", "name", "value"),
     [
-        (encoder_module, "_attended", lambda *_: None),
+        (layouts.Padded, "__init__", _forget_the_mask),
+        (layouts.Unpadded, "__init__", _take_all_for_one_text),
         (functional, "gelu", partial(functional.gelu, approximate="tanh")),
     ],
-    ids=["no mask", "tanh GELU"],
+    ids=["no mask", "no ends of texts", "tanh GELU"],
 )
 def test_a_wrong_step_fails(
     model: MultiTaskModel,
@@ -189,6 +201,7 @@ def test_a_wrong_step_fails(
     name: str,
     value: object,
 ) -> None:
+    model.encoder.skips_padding = place is layouts.Unpadded
     original = reference(*random_batch(LENGTHS), output_hidden_states=True).hidden_states
     monkeypatch.setattr(place, name, value)
     ids, mask = random_batch(LENGTHS)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tandem.evaluation.validation import score_split
+from tandem.tokens.batching import PassSize
 from tandem.training.loop import train_model
 from tandem.training.passes import EncoderPass, StoredFeatures
 from tests.small_corpora import EXECUTION
@@ -88,7 +89,7 @@ def test_stored_features_give_the_encoders_logits(model, train_examples, tmp_pat
     stored = StoredFeatures(model, train_examples, EXECUTION, tmp_path)
     everything = {task: np.arange(len(rows)) for task, rows in train_examples.members.items()}
     for reading in (True, False):
-        for batch in train_examples.batches(everything, max_tokens=64, reading=reading):
+        for batch in train_examples.batches(everything, size=PassSize(64, True), reading=reading):
             expected = live(batch)
             for task, logits in stored(batch).items():
                 torch.testing.assert_close(logits, expected[task], atol=1e-5, rtol=1e-5)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from tandem.tokens.batching import PassSize
 from tandem.training.losses import count_answers, step_loss, summed_losses
 from tandem.training.passes import Draw, EncoderPass
 from tests.small_corpora import EXECUTION
@@ -18,12 +19,12 @@ def everything(examples):
     return {task: np.arange(len(rows)) for task, rows in examples.members.items()}
 
 
-def gradients(model, examples, *, max_tokens):
+def gradients(model, examples, *, size):
     """The gradient of one step over all texts, in float64, and each task's mean loss."""
     model.double().train()
     model.zero_grad()
     run = EncoderPass(model, examples.kinds, EXECUTION)
-    batches = list(examples.batches(everything(examples), max_tokens=max_tokens, reading=False))
+    batches = list(examples.batches(everything(examples), size=size, reading=False))
     counts = count_answers(batches)
     totals = dict.fromkeys(counts, 0.0)
     for batch in batches:
@@ -36,9 +37,9 @@ def gradients(model, examples, *, max_tokens):
 
 
 def test_cutting_a_step_into_smaller_batches_changes_nothing(model, train_examples):
-    whole, losses = gradients(model, train_examples, max_tokens=10_000)
-    for max_tokens in (16, 40, 128):
-        parts, same = gradients(model, train_examples, max_tokens=max_tokens)
+    whole, losses = gradients(model, train_examples, size=PassSize(10_000, True))
+    for size in (PassSize(16, True), PassSize(40, True), PassSize(16, False), PassSize(128, False)):
+        parts, same = gradients(model, train_examples, size=size)
         assert same == pytest.approx(losses, abs=1e-6)
         assert parts.keys() == whole.keys()
         for name, gradient in whole.items():
@@ -54,7 +55,7 @@ def test_losses_are_torchs_own_means(model, train_examples):
     ]
     run = EncoderPass(model, train_examples.kinds, EXECUTION)
     chosen = {"mood": np.array(short)}
-    batches = list(train_examples.batches(chosen, max_tokens=10_000, reading=False))
+    batches = list(train_examples.batches(chosen, size=PassSize(10_000, True), reading=False))
     counts = count_answers(batches)
     sums = [summed_losses(batch, run(batch))["mood"] for batch in batches]
     logits = torch.cat([run(batch)["mood"] for batch in batches])
@@ -64,7 +65,7 @@ def test_losses_are_torchs_own_means(model, train_examples):
 
 
 def test_windows_of_a_long_text_share_its_weight(train_examples):
-    batches = train_examples.batches({"mood": np.arange(24)}, max_tokens=10_000, reading=False)
+    batches = train_examples.batches({"mood": np.arange(24)}, size=PassSize(10_000, True), reading=False)
     targets = [batch.targets["mood"] for batch in batches]
     owners = np.concatenate([target.owners for target in targets])
     weights = np.concatenate([target.weights for target in targets])
@@ -75,7 +76,7 @@ def test_windows_of_a_long_text_share_its_weight(train_examples):
 def test_a_text_with_both_answers_goes_through_the_encoder_once(train_examples):
     mixed = train_examples.corpora.index("mixed")
     chosen = {task: np.flatnonzero(rows[:, 0] == mixed) for task, rows in train_examples.members.items()}
-    batches = list(train_examples.batches(chosen, max_tokens=64, reading=False))
+    batches = list(train_examples.batches(chosen, size=PassSize(64, True), reading=False))
     windows = np.concatenate([batch.windows for batch in batches])
     assert len(windows) == len(set(windows)) == train_examples.stores[mixed].n_windows
     assert all(batch.targets.keys() == {"mood", "names"} for batch in batches)
@@ -85,7 +86,9 @@ def test_a_text_that_a_task_did_not_choose_adds_nothing_to_it(train_examples):
     mixed = train_examples.corpora.index("mixed")
     own = {task: np.flatnonzero(rows[:, 0] == mixed) for task, rows in train_examples.members.items()}
     batches = list(
-        train_examples.batches({"mood": own["mood"][:5], "names": own["names"][5:]}, max_tokens=64, reading=True)
+        train_examples.batches(
+            {"mood": own["mood"][:5], "names": own["names"][5:]}, size=PassSize(64, True), reading=True
+        )
     )
     texts = {task: set() for task in own}
     for batch in batches:
@@ -98,5 +101,5 @@ def test_a_text_that_a_task_did_not_choose_adds_nothing_to_it(train_examples):
 
 def test_an_answer_that_the_head_does_not_know_is_not_counted(folders, train_examples):
     narrow = replace(train_examples, labels={**train_examples.labels, "mood": ("good",)})
-    counts = count_answers(list(narrow.batches({"mood": np.arange(24)}, max_tokens=64, reading=False)))
+    counts = count_answers(list(narrow.batches({"mood": np.arange(24)}, size=PassSize(64, True), reading=False)))
     assert counts["mood"] == pytest.approx(12)

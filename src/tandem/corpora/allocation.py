@@ -1,15 +1,27 @@
 """Dividing units of texts into parts of given sizes, each stratum in proportion.
 
-Legend: `texts`, `units` (texts that stay together), `strata` (texts of like labels), `parts`.
+Legend: `texts`, `units` (texts that stay together), `strata` (texts of like labels), `annotations` (all that a text
+may be labelled with), `features` (single labels and entity types), `parts`.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+class Texts(NamedTuple):
+    """What is known of each text: `units`, `strata` and `annotations` (texts); `features` (annotations, features)."""
+
+    units: Ints
+    strata: Ints
+    annotations: Ints
+    features: Floats
 
 
 def connect(keys: NDArray[np.uint64], groups: Ints) -> Ints:
@@ -36,44 +48,57 @@ def shuffled_ranks(units: Ints, keys: NDArray[np.uint64], seed: int) -> NDArray[
     return _mixed(least ^ _mixed(np.array([seed], dtype=np.uint64)))
 
 
-def allocate(units: Ints, strata: Ints, ranks: NDArray[np.uint64], targets: Ints) -> Ints:
+def allocate(texts: Texts, ranks: NDArray[np.uint64], targets: Ints) -> Ints:
     """Give each text (texts) a part, whole units at a time, so that part k gets `targets[k]` texts.
 
     Exact, in sum and (to less than one text) in each stratum, where units are single texts. Units of several texts
-    go first, the largest leading, each to the part that lacks its strata most and has room for it, or else to the
-    one with most room; single texts then fill up. Strata too small to reach every part count as one.
+    go first; single texts then fill up. Strata too small to reach every part count as one.
     """
-    strata = _merge_small(strata, targets)
-    unit_sizes = np.bincount(units)
+    strata = _merge_small(texts.strata, targets)
+    parts = _place_large(texts, ranks, targets)
+    single = parts < 0
+    n_filled = np.bincount(parts[~single], minlength=len(targets))
+    filled = np.zeros((strata.max(initial=-1) + 1, len(targets)))
+    np.add.at(filled, (strata[~single], parts[~single]), 1)
     wanted = np.outer(np.bincount(strata), targets / targets.sum())  # (strata, parts)
-    filled = np.zeros_like(wanted)
-    parts = _place_large(units, strata, ranks, targets, wanted, filled)
-    single = np.flatnonzero(unit_sizes[units] == 1)
-    room = np.maximum(targets - filled.sum(axis=0).astype(np.int64), 0)
-    lacking = np.maximum(wanted - filled, 0)
-    parts[single] = _place_single(strata[single], ranks[units[single]], room, lacking)
+    room, lacking = np.maximum(targets - n_filled, 0), np.maximum(wanted - filled, 0)
+    parts[single] = _place_single(strata[single], ranks[texts.units[single]], room, lacking)
     return parts
 
 
-def _place_large(
-    units: Ints, strata: Ints, ranks: NDArray[np.uint64], targets: Ints, wanted: Floats, filled: Floats
-) -> Ints:
-    """Place units of several texts and count them in `filled` (strata, parts); single texts get -1."""
-    sizes = np.bincount(units)
-    large = np.flatnonzero(sizes > 1)
-    by_unit, ends = np.argsort(units, kind="stable"), np.cumsum(sizes)
-    parts = np.full(len(units), -1)
-    room = targets.copy()
-    for unit in large[np.lexsort((ranks[large], -sizes[large]))].tolist():
+def _place_large(texts: Texts, ranks: NDArray[np.uint64], targets: Ints) -> Ints:
+    """Place units of several texts (texts); single texts get -1.
+
+    Those with the rarest features go first, of these the largest (Sechidis et al. 2011). Each goes to the part with
+    room for it where the squared deviations of its features from their shares, over these, grow least (of a rare
+    feature, that is the largest part), or else to the one with most room.
+    """
+    totals = np.bincount(texts.annotations, minlength=len(texts.features)) @ texts.features  # (features)
+    wanted = np.maximum(np.outer(totals, targets / targets.sum()), 1e-9)  # (features, parts)
+    filled, room = np.zeros_like(wanted), targets.copy()
+    sizes = np.bincount(texts.units)
+    by_unit, ends = np.argsort(texts.units, kind="stable"), np.cumsum(sizes)
+    parts = np.full(len(texts.units), -1)
+    for unit in _large_units(texts, sizes, totals, ranks):
         members = by_unit[ends[unit] - sizes[unit] : ends[unit]]
-        own, counts = np.unique(strata[members], return_counts=True)
-        lack = counts @ (1 - filled[own] / np.maximum(wanted[own], 1e-9))  # (parts)
+        having = texts.features[texts.annotations[members]].sum(axis=0)  # (features)
+        gain = (having / np.maximum(totals, 1)) @ (2 - (2 * filled + having[:, None]) / wanted)  # (parts)
         fits = room >= sizes[unit]
-        part = np.argmax(np.where(fits, lack, -np.inf)) if fits.any() else np.argmax(room)
+        part = np.argmax(np.where(fits, np.round(gain, 9), -np.inf)) if fits.any() else np.argmax(room)
         parts[members] = part
-        filled[own, part] += counts
+        filled[:, part] += having
         room[part] -= sizes[unit]
     return parts
+
+
+def _large_units(texts: Texts, sizes: Ints, totals: Floats, ranks: NDArray[np.uint64]) -> list[int]:
+    """The units of several texts in the order of their rarest feature, then of their size."""
+    rarest = np.where(texts.features > 0, totals, np.inf).min(axis=1, initial=np.inf)  # (annotations)
+    rarity = np.full(len(sizes), np.inf)
+    np.minimum.at(rarity, texts.units, rarest[texts.annotations])
+    large = np.flatnonzero(sizes > 1)
+    order: list[int] = large[np.lexsort((ranks[large], -sizes[large], rarity[large]))].tolist()
+    return order
 
 
 def _place_single(strata: Ints, ranks: NDArray[np.uint64], room: Ints, lacking: Floats) -> Ints:

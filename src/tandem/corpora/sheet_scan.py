@@ -25,6 +25,7 @@ _SPACES = (
 _BLANK = re.compile(rb"<t>(" + _SPACES + rb")</t>")
 _FORMULA = re.compile(rb"<f[\s/>]")
 _ROW = re.compile(rb"<row\b([^>]*)>(.*?)</row>", re.DOTALL)
+_NUMBERED_ROW = re.compile(rb'<row\b[^>]*?\br="(\d+)"')
 _CELL = re.compile(rb"<c\b([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
 _REFERENCE = re.compile(rb'\br="([A-Z]*)(\d+)"')
 
@@ -52,7 +53,8 @@ def scan_first_sheet(path: Path) -> SpecialCells:
         rows_before = 0
         for chunk in _whole_rows(stream):
             _scan_chunk(chunk, rows_before, special)
-            rows_before += chunk.count(b"<row")
+            last = _NUMBERED_ROW.match(chunk, max(0, chunk.rfind(b"<row")))
+            rows_before = int(last[1]) if last else rows_before + chunk.count(b"<row")
     return special
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.artifacts import atomic_folder
-from tandem.corpora.allocation import Ints, allocate, connect, shuffled_ranks
+from tandem.corpora.allocation import Ints, Texts, allocate, connect, shuffled_ranks
 from tandem.corpora.records import Record, write_records
 from tandem.corpora.split_report import Annotation, SplitReport
 from tandem.errors import TandemError
@@ -47,19 +47,16 @@ def assign_splits(records: Iterable[Record], settings: Split, seed: int) -> tupl
     Raises `TandemError` if there are too few texts for the sizes asked for.
     """
     corpus = _survey(records)
-    units = connect(corpus.keys, corpus.groups)
-    strata = corpus.strata() if settings.stratify else np.zeros_like(units)
-    parts = np.full(len(units), _DROPPED)
-    chosen = _sample(units, strata, corpus.keys, settings.sample, seed)
-    sizes = _sizes(settings, len(chosen), len(units))
-    _, own_units = np.unique(units[chosen], return_inverse=True)
-    ranks = shuffled_ranks(own_units, corpus.keys[chosen], seed)
-    parts[chosen] = allocate(own_units, strata[chosen], ranks, sizes)
+    texts = _described(corpus, stratify=settings.stratify)
+    chosen = _sample(texts, corpus.keys, settings.sample, seed)
+    sizes = _sizes(settings, len(chosen), len(corpus.keys))
+    parts = np.full(len(corpus.keys), _DROPPED)
+    parts[chosen] = _allocate(texts, chosen, corpus.keys, sizes, seed)
     report = SplitReport.of(
         parts=parts,
         names=SPLITS,
         keys=corpus.keys,
-        units=units,
+        units=texts.units,
         annotations=corpus.annotations,
         annotation_names=corpus.annotation_names,
         n_groups=corpus.n_groups,
@@ -106,6 +103,18 @@ class _Corpus:
         numbers = {kind: number for number, kind in enumerate(sorted(set(kinds), key=repr))}
         return np.array([numbers[kind] for kind in kinds], dtype=np.int64)[self.annotations]
 
+    def features(self) -> NDArray[np.float64]:
+        """Which labels and types an annotation holds, after a first one that all hold: (annotations, features)."""
+        found = sorted(
+            {feature for annotation in self.annotation_names for feature in (*annotation.labels, *annotation.types)}
+        )
+        columns = {feature: number for number, feature in enumerate(found, start=1)}
+        features = np.zeros((len(self.annotation_names), len(columns) + 1))
+        features[:, 0] = 1
+        for row, annotation in enumerate(self.annotation_names):
+            features[row, [columns[feature] for feature in (*annotation.labels, *annotation.types)]] = 1
+        return features
+
 
 def _survey(records: Iterable[Record]) -> _Corpus:
     """Read the records once; raises `TandemError` if there are none."""
@@ -127,13 +136,29 @@ def _survey(records: Iterable[Record]) -> _Corpus:
     )
 
 
-def _sample(units: Ints, strata: Ints, keys: NDArray[np.uint64], fraction: float, seed: int) -> Ints:
+def _described(corpus: _Corpus, *, stratify: bool) -> Texts:
+    """The corpus as allocation sees it; without `stratify`, all texts are alike."""
+    units = connect(corpus.keys, corpus.groups)
+    if stratify:
+        return Texts(units, corpus.strata(), corpus.annotations, corpus.features())
+    return Texts(units, np.zeros_like(units), np.zeros_like(units), np.ones((1, 1)))
+
+
+def _sample(texts: Texts, keys: NDArray[np.uint64], fraction: float, seed: int) -> Ints:
     """The texts of a stratified share of the units, in order."""
+    n_texts = len(keys)
     if fraction == 1:
-        return np.arange(len(units))
-    n_kept = _rounded(fraction * len(units))
-    ranks = shuffled_ranks(units, keys, seed)
-    return np.flatnonzero(allocate(units, strata, ranks, np.array([len(units) - n_kept, n_kept])) == 1)
+        return np.arange(n_texts)
+    n_kept = _rounded(fraction * n_texts)
+    parts = _allocate(texts, np.arange(n_texts), keys, np.array([n_texts - n_kept, n_kept]), seed)
+    return np.flatnonzero(parts == 1)
+
+
+def _allocate(texts: Texts, chosen: Ints, keys: NDArray[np.uint64], sizes: Ints, seed: int) -> Ints:
+    """Divide the chosen texts, as if there were no others: (chosen)."""
+    _, units = np.unique(texts.units[chosen], return_inverse=True)
+    own = Texts(units, texts.strata[chosen], texts.annotations[chosen], texts.features)
+    return allocate(own, shuffled_ranks(units, keys[chosen], seed), sizes)
 
 
 def _sizes(settings: Split, n_texts: int, n_before: int) -> Ints:

@@ -133,7 +133,7 @@ class _SentenceCleaner:
         joined = " ".join(words)
         if joined.split() == words and (joined.isascii() or not any(map(is_blank, words))):
             return words, numbers
-        kept = {row: word for row, word in zip(numbers, words, strict=True) if not self._is_blank(row, word)}
+        kept = {row: word for row, word in zip(numbers, words, strict=True) if not self._counts_as_blank(row, word)}
         if len(kept) < len(words) and self.rules.missing_word == "drop_sentence":
             self.report.dropped["sentences_missing_word"] += 1
             return [], []
@@ -141,7 +141,7 @@ class _SentenceCleaner:
         self.report.altered["words_stripped"] += sum(word != word.strip() for word in kept.values())
         return [word.strip() for word in kept.values()], list(kept)
 
-    def _is_blank(self, row: int, word: str) -> bool:
+    def _counts_as_blank(self, row: int, word: str) -> bool:
         if not is_blank(word):
             return False
         if self.rules.missing_word == "error":

@@ -89,11 +89,18 @@ class _Cleaner:
 
 def normalise_white_space(text: str) -> str:
     """Turn every run of Unicode white space (also U+0085, U+00A0, U+2028) into one space, none at the ends."""
-    if not text.isprintable():  # all white space but the space is unprintable
+    if _has_odd_space(text):
         return " ".join(text.split())
     while "  " in text:
         text = text.replace("  ", " ")
     return text.strip()
+
+
+def _has_odd_space(text: str) -> bool:
+    """Say whether there may be white space other than U+0020; all of it is unprintable."""
+    if text.isascii():
+        return any(space in text for space in "\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f")
+    return not text.isprintable()
 
 
 def is_blank(text: str) -> bool:

@@ -72,11 +72,6 @@ class Sheet:
     notes: CellNotes
 
     @property
-    def rows_below(self) -> range:
-        """The spreadsheet rows under the header."""
-        return range(self.first_row, MOST_ROWS + 1)
-
-    @property
     def place(self) -> str:
         """The file and the sheet, for messages."""
         return f"{self.path}, sheet {self.name!r}"
@@ -107,8 +102,9 @@ class Sheet:
 
     def _note_special(self, columns: Sequence[int]) -> None:
         kinds: tuple[Kind, ...] = ("formulas", "errors")
+        below = range(self.first_row, MOST_ROWS + 1)
         for kind in kinds:
-            within = (self.special.within(kind, column + self.first_column, self.rows_below) for column in columns)
+            within = (self.special.within(kind, column + self.first_column, below) for column in columns)
             for row, _ in sorted(chain.from_iterable(within)):
                 self.notes.add(kind, row)
 

@@ -64,7 +64,7 @@ def predict(run: Pass, examples: Examples, execution: Execution) -> dict[str, Pr
     found = {task: _blank(examples, task, rows[task]) for task in examples.members}
     everything = {task: np.arange(len(members)) for task, members in examples.members.items()}
     with torch.inference_mode():
-        for batch in examples.batches(everything, max_tokens=execution.tokens_per_pass, reading=True):
+        for batch in examples.batches(everything, size=execution.pass_size, reading=True):
             for task, logits in run(batch).items():
                 targets = batch.targets[task]
                 own = rows[task][batch.store].row_of[targets.owners]

@@ -16,6 +16,7 @@ from tandem.errors import TandemError
 from tandem.hardware.machine import Device, Machine, Precision
 from tandem.model.encoder import EncoderConfig
 from tandem.params import Params
+from tandem.tokens.batching import PassSize
 
 # Beyond this many tokens a pass runs no faster, it only needs more memory (CPU: the caches; GPU: full waves).
 _ENOUGH_TOKENS: Mapping[Device, int] = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
@@ -49,6 +50,16 @@ class Execution:
     accumulation: int
     workers: int
     threads: int
+
+    @property
+    def skips_padding(self) -> bool:
+        """Whether only real pieces are computed: a CPU gains from it, a GPU has better things to do than small ones."""
+        return self.device == "cpu"
+
+    @property
+    def pass_size(self) -> PassSize:
+        """How much one pass of the encoder takes."""
+        return PassSize(tokens=self.tokens_per_pass, counts_padding=not self.skips_padding)
 
     def autocast(self) -> torch.autocast:
         """A context in which matrix products run in the chosen precision."""

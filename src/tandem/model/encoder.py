@@ -2,7 +2,7 @@
 
 Post-norm, exact GELU, learnt positions, one segment. Attention runs fused unless its own dropout is active.
 
-Shapes: batch, seq, hidden, heads, head_width.
+Shapes: batch, seq, hidden, heads, head_width; `...` is what the layout makes of (batch, seq).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from tandem.errors import TandemError
 from tandem.model.dropout import Dropout, Noise
+from tandem.model.layouts import Layout, Padded, Unpadded, is_right_padded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class Encoder(nn.Module):
     def __init__(self, config: EncoderConfig, *, dropout: float = 0.0, noise: Noise | None = None) -> None:
         super().__init__()
         self.config = config
+        self.skips_padding = False
         noise = noise or Noise()
         self.embeddings = Embeddings(
             vocabulary_size=config.vocabulary_size,
@@ -66,11 +68,11 @@ class Encoder(nn.Module):
         ids: (batch, seq) int64; mask: (batch, seq) bool, true where real; returns (batch, seq, hidden).
         Raises `TandemError` for more pieces than the encoder has positions.
         """
-        hidden: Tensor = self.embeddings(ids)
-        attended = _attended(mask)
+        layout = self._layout(mask)
+        hidden: Tensor = self.embeddings(layout.pack(ids), layout.positions)
         for layer in self.layers:
-            hidden = layer(hidden, attended)
-        return hidden
+            hidden = layer(hidden, layout)
+        return layout.unpack(hidden)
 
     def fuse_attention(self, is_fused: bool) -> None:
         """Choose between the fused attention (as it begins) and the same one step by step."""
@@ -79,11 +81,23 @@ class Encoder(nn.Module):
 
     def layer_outputs(self, ids: Tensor, mask: Tensor) -> list[Tensor]:
         """As `forward`, but return what the embeddings and every layer give: 1 + n_layers of (batch, seq, hidden)."""
-        outputs = [self.embeddings(ids)]
-        attended = _attended(mask)
+        layout = self._layout(mask)
+        outputs = [self.embeddings(layout.pack(ids), layout.positions)]
         for layer in self.layers:
-            outputs.append(layer(outputs[-1], attended))
-        return outputs
+            outputs.append(layer(outputs[-1], layout))
+        return [layout.unpack(hidden) for hidden in outputs]
+
+    def _layout(self, mask: Tensor) -> Layout:
+        """Skip padding if that is asked for and possible: masks of dropout are drawn for padded batches."""
+        limit = self.config.max_positions
+        if mask.shape[1] > limit:
+            raise TandemError(
+                f"a text of {mask.shape[1]} word pieces does not fit the encoder, which has {limit} positions: "
+                f"set tokenize_align.max_length to at most {limit}"
+            )
+        if self.skips_padding and not self.embeddings.dropout.is_active and is_right_padded(mask):
+            return Unpadded(mask)
+        return Padded(mask)
 
 
 class Embeddings(nn.Module):
@@ -106,15 +120,9 @@ class Embeddings(nn.Module):
         self.norm = nn.LayerNorm(width, eps=norm_eps)
         self.dropout = dropout
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Embed `ids` (batch, seq); returns (batch, seq, hidden)."""
-        seq, limit = ids.shape[1], self.positions.num_embeddings
-        if seq > limit:
-            raise TandemError(
-                f"a text of {seq} word pieces does not fit the encoder, which has {limit} positions: "
-                f"set tokenize_align.max_length to at most {limit}"
-            )
-        summed = self.pieces(ids) + self.segments.weight[0] + self.positions.weight[:seq]  # (batch, seq, hidden)
+    def forward(self, ids: Tensor, positions: Tensor) -> Tensor:
+        """Embed `ids` (...) at `positions`, which broadcast to them; returns (..., hidden)."""
+        summed = self.pieces(ids) + self.segments.weight[0] + self.positions(positions)  # (..., hidden)
         return self.dropout(self.norm(summed))  # type: ignore[no-any-return]
 
 
@@ -138,9 +146,9 @@ class Layer(nn.Module):
         self.feed_forward_dropout = dropouts[1]
         self.feed_forward_norm = nn.LayerNorm(width, eps=norm_eps)
 
-    def forward(self, hidden: Tensor, attended: Tensor | None) -> Tensor:
-        """hidden: (batch, seq, hidden); attended: (batch, 1, 1, seq) bool or None; returns (batch, seq, hidden)."""
-        hidden = self.attention_norm(hidden + self.attention_dropout(self.attention(hidden, attended)))
+    def forward(self, hidden: Tensor, layout: Layout) -> Tensor:
+        """Transform (..., hidden), as `layout` has laid it out."""
+        hidden = self.attention_norm(hidden + self.attention_dropout(self.attention(hidden, layout)))
         return self.feed_forward_norm(hidden + self.feed_forward_dropout(self.feed_forward(hidden)))  # type: ignore[no-any-return]
 
 
@@ -155,19 +163,20 @@ class SelfAttention(nn.Module):
         self.dropout = dropout
         self.is_fused = True
 
-    def forward(self, hidden: Tensor, attended: Tensor | None) -> Tensor:
-        """hidden: (batch, seq, hidden); attended: (batch, 1, 1, seq) bool or None; returns (batch, seq, hidden)."""
-        batch, seq, width = hidden.shape
-        stacked = self.query_key_value(hidden).view(
-            batch, seq, 3, self.n_heads, -1
-        )  # (batch, seq, 3, heads, head_width)
-        query, key, value = stacked.permute(2, 0, 3, 1, 4)  # 3 of (batch, heads, seq, head_width)
+    def forward(self, hidden: Tensor, layout: Layout) -> Tensor:
+        """Let the pieces of each text see each other: (..., hidden) in and out."""
+        stacked = self.query_key_value(hidden).unflatten(-1, (3, self.n_heads, -1))  # (..., 3, heads, head_width)
+        mixed = [self._mix(block, layout.attended) for block in layout.blocks(stacked)]
+        return self.output(layout.join(mixed))  # type: ignore[no-any-return]
+
+    def _mix(self, block: Tensor, attended: Tensor | None) -> Tensor:
+        """Mix values of a block: (batch, seq, 3, heads, head_width) in, (batch, seq, hidden) out."""
+        query, key, value = block.permute(2, 0, 3, 1, 4)  # 3 of (batch, heads, seq, head_width)
         if self.is_fused and not self.dropout.is_active:
             mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attended)
         else:
             mixed = self._attend(query, key, value, attended)
-        joined = mixed.transpose(1, 2).reshape(batch, seq, width)  # (batch, seq, hidden)
-        return self.output(joined)  # type: ignore[no-any-return]
+        return mixed.transpose(1, 2).flatten(2)  # (batch, seq, hidden)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, attended: Tensor | None) -> Tensor:
         """Attend step by step, with dropout: three of (batch, heads, seq, head_width) in, one out."""
@@ -186,10 +195,5 @@ class FeedForward(nn.Module):
         self.outer = nn.Linear(inner_width, width)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Transform each vector of (batch, seq, hidden) by itself."""
+        """Transform each vector of (..., hidden) by itself."""
         return self.outer(functional.gelu(self.inner(hidden)))  # type: ignore[no-any-return]
-
-
-def _attended(mask: Tensor) -> Tensor | None:
-    """Which keys any query may see, (batch, 1, 1, seq); None if all, which attention computes faster."""
-    return None if bool(mask.all()) else mask[:, None, None, :]

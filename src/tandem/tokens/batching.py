@@ -40,16 +40,23 @@ def pad(store: TokenStore, windows: Ints) -> PaddedWindows:
     return PaddedWindows(ids, mask, places)
 
 
-def group_by_length(lengths: Ints, max_tokens: int) -> list[Ints]:
-    """Split rows into groups of like length whose padded size, rows x longest, is at most `max_tokens`.
+class PassSize(NamedTuple):
+    """How much one pass of the encoder takes: at most `tokens` pieces, padding counted where it is computed."""
+
+    tokens: int
+    counts_padding: bool
+
+
+def group_by_length(lengths: Ints, size: PassSize) -> list[Ints]:
+    """Split rows into groups of like length that each fit into a pass.
 
     Takes (rows) lengths and returns row numbers, the longest first, equals in their order; a row that is too long
-    by itself is a group of its own. Of all such splits this is the one with the least work, by dynamic programming:
-    the padded pieces of all groups, and `OVERHEAD` of `max_tokens` for each group.
+    by itself is a group of its own. Where padding is computed, this is the split with the least work, by dynamic
+    programming: the padded pieces of all groups, and `OVERHEAD` of a full pass for each group.
     """
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
     descending = np.maximum(1, np.asarray(lengths, dtype=np.int64)[order])
-    ends = _best_ends(descending, max_tokens)
+    ends = _least_work_ends(descending, size.tokens) if size.counts_padding else _full_ends(descending, size.tokens)
     groups, start = [], 0
     while start < len(order):
         groups.append(order[start : ends[start]])
@@ -57,7 +64,14 @@ def group_by_length(lengths: Ints, max_tokens: int) -> list[Ints]:
     return groups
 
 
-def _best_ends(lengths: Ints, max_tokens: int) -> Ints:
+def _full_ends(lengths: Ints, max_tokens: int) -> Ints:
+    """Where a group that begins at each row is full: (rows) to (rows)."""
+    until = np.cumsum(lengths)
+    ends = np.searchsorted(until, until - lengths + max_tokens, side="right")
+    return np.maximum(ends, np.arange(1, len(lengths) + 1))
+
+
+def _least_work_ends(lengths: Ints, max_tokens: int) -> Ints:
     """Where the group that begins at each row of descending lengths had best end: (rows) to (rows)."""
     least = np.zeros(len(lengths) + 1)  # the work from a row on
     ends = np.zeros(len(lengths), dtype=np.int64)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tandem.errors import TandemError
 from tandem.params import Kind, Params, Task
-from tandem.tokens.batching import group_by_length, pad
+from tandem.tokens.batching import PassSize, group_by_length, pad
 from tandem.tokens.ragged import IGNORED
 from tandem.tokens.store import TokenStore
 
@@ -70,8 +70,8 @@ class Examples:
         texts: Integers = members[members[:, 0] == store, 1]
         return texts
 
-    def batches(self, chosen: Mapping[str, Integers], *, max_tokens: int, reading: bool) -> Iterator[Batch]:
-        """Cut the chosen texts of each task into batches of at most `max_tokens` padded pieces.
+    def batches(self, chosen: Mapping[str, Integers], *, size: PassSize, reading: bool) -> Iterator[Batch]:
+        """Cut the chosen texts of each task into batches that each fit into a pass of the encoder.
 
         `chosen[task]` are rows of `members[task]`; a text that several tasks chose is encoded once. With
         `reading`, tagging counts the piece where each word's prediction is read; without, every piece that
@@ -80,7 +80,7 @@ class Examples:
         for number, store in enumerate(self.stores):
             texts = {task: self._chosen_of(task, number, rows) for task, rows in chosen.items()}
             windows = store.windows_of(np.unique(np.concatenate(list(texts.values()))))
-            for group in group_by_length(store.window_lengths[windows], max_tokens):
+            for group in group_by_length(store.window_lengths[windows], size):
                 yield self._batch(number, windows[group], texts, reading=reading)
 
     def _chosen_of(self, task: str, store: int, rows: Integers) -> Integers:

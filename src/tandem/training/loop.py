@@ -57,7 +57,7 @@ def train_model(
     ):
         for step in range(schedule.n_steps):
             chosen = _draw(train, schedule, step, settings, seed=seed)
-            batches = list(train.batches(chosen, max_tokens=execution.tokens_per_pass, reading=False))
+            batches = list(train.batches(chosen, size=execution.pass_size, reading=False))
             model.train()
             rate = optimization.highest_rate
             losses = _take_step(over_train, batches, optimization, settings.loss_weights, Draw(seed, step))

@@ -42,6 +42,7 @@ class EncoderPass:
         self.model = model
         self.kinds = kinds
         self.execution = execution
+        model.encoder.skips_padding = execution.skips_padding
 
     def __call__(self, batch: Batch, draw: Draw | None = None) -> dict[str, Tensor]:
         """The logits at each task's places, (counted, labels)."""
@@ -70,6 +71,7 @@ class StoredFeatures:
         self.model = model
         self.examples = examples
         self.execution = execution
+        model.encoder.skips_padding = execution.skips_padding
         self.needed = [_needed_pieces(store) for store in examples.stores]
         width = model.encoder.config.hidden_width
         self.pooled = [
@@ -81,7 +83,7 @@ class StoredFeatures:
             for number, needed in enumerate(self.needed)
         ]
         everything = {task: np.arange(len(rows)) for task, rows in examples.members.items()}
-        for batch in examples.batches(everything, max_tokens=execution.tokens_per_pass, reading=True):
+        for batch in examples.batches(everything, size=execution.pass_size, reading=True):
             self._encode(batch)
 
     def __call__(self, batch: Batch, draw: Draw | None = None) -> dict[str, Tensor]:

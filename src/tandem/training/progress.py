@@ -52,11 +52,14 @@ class Progress:
         state = f"loss {losses} · {rate:,.0f} tokens/s"
         self.bar.update(self.row, completed=step.number, state=state)
         if step.number % self.log_every == 0 or step.number == self.n_steps:
-            self.console.print(f"step {step.number}/{self.n_steps} · {state} · rate {step.learning_rate:.2e}")
+            self._say(f"step {step.number}/{self.n_steps} · {state} · rate {step.learning_rate:.2e}")
 
     def after_epoch(self, epoch: Epoch) -> None:
         """Write the epoch's validation."""
         found = ", ".join(
             f"{task} {score:.4f} (loss {epoch.valid.losses[task]:.3f})" for task, score in epoch.valid.scores.items()
         )
-        self.console.print(f"epoch {epoch.number} · step {epoch.step} · valid {found or 'has no texts'}")
+        self._say(f"epoch {epoch.number} · step {epoch.step} · valid {found or 'has no texts'}")
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, soft_wrap=True)
