@@ -6,7 +6,7 @@ from stages import run
 from tandem.artifacts import write_json
 from tandem.model.pretrained import locate
 from tandem.params import load_params
-from tandem.parity import check_parity, first_texts
+from tandem.parity.check import check_parity, first_texts
 
 
 def main() -> str:

@@ -7,7 +7,8 @@ import yaml
 from ruamel.yaml import YAML
 
 from tandem.errors import TandemError
-from tandem.params import Params, _read_yaml, load_params
+from tandem.params import Params, load_params
+from tandem.params.loading import _read_yaml
 
 TEXT = (Path(__file__).parent.parent / "params.yaml").read_text()
 
@@ -72,6 +73,7 @@ def test_every_value_has_a_comment_on_its_line():
             r"corpora\.entities must name a column in exactly one of `text` and `words`",
         ),
         ("  reviews:", "  my reviews:", r"corpora\.my reviews: a name may hold letters, digits"),
+        ("  sentiment:\n    kind", "  a/b:\n    kind", r"tasks\.a/b: a name may hold letters, digits"),
         ("test: 0.15", "test: 0.95", r"split\.valid and split\.test must leave texts for training"),
         ("stride: 32", "stride: 100", r"tokenize_align\.stride must be at most half of max_length \(64\), got 100"),
         ("seed: 7", "seed: 7\nseed: 8", r"not valid YAML: key 'seed' twice"),

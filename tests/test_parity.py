@@ -15,7 +15,7 @@ from tandem.model.folder import load_model, save_model
 from tandem.model.multitask import HeadConfig, MultiTaskModel
 from tandem.model.weights import load_encoder_weights, read_config
 from tandem.params import ParityCheck
-from tandem.parity import ParityReport, check_parity, first_texts
+from tandem.parity.check import ParityReport, check_parity, first_texts
 
 SETTINGS = ParityCheck(tolerance=1e-5, texts=3, sentences=("the film was fine.", "anna lives in oslo", "a dull plot"))
 TEXTS = ["the cast was lovely and the plot was dim", "a song", "x " * 200, *(f"scene {number}" for number in range(9))]
@@ -98,7 +98,7 @@ def test_a_different_encoder_fails_after_reporting(
         norm.eps = 0.1
         return loaded
 
-    monkeypatch.setattr("tandem.parity.load_model", spoiled)
+    monkeypatch.setattr("tandem.parity.check.load_model", spoiled)
     report = check_parity(tiny_encoder, trained, TEXTS, SETTINGS, max_length=32)
     assert report.as_dict()["trained"]["layers"]["layer_02"]["max_abs_diff"] > 1e-3
     message = r"the trained encoder differs from transformers' BertModel at layer_02: largest absolute difference \d"
@@ -114,7 +114,7 @@ def test_numbers_that_are_none_fail_and_can_be_written(
         loaded.model.encoder.embeddings.norm.weight.data[0] = torch.nan  # type: ignore[union-attr]
         return loaded
 
-    monkeypatch.setattr("tandem.parity.load_model", spoiled)
+    monkeypatch.setattr("tandem.parity.check.load_model", spoiled)
     report = check_parity(tiny_encoder, trained, TEXTS, SETTINGS, max_length=32)
     write_json(tmp_path / "report.json", report.as_dict())
     with pytest.raises(TandemError, match="the trained encoder differs"):

@@ -101,8 +101,7 @@ def _scan_chunk(chunk: bytes, rows_before: int, special: SpecialCells) -> None:
 
 
 def _is_special(xml: bytes) -> bool:
-    has_formula = b"<f" in xml and _FORMULA.search(xml) is not None
-    return has_formula or b't="e"' in xml or _BLANK.search(xml) is not None
+    return b't="e"' in xml or any(pattern.search(xml) for pattern in (_FORMULA, _BLANK))
 
 
 def _scan_row(number: int, cells: bytes, special: SpecialCells) -> None:

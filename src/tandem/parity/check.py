@@ -1,29 +1,17 @@
-"""Proof that our encoder computes what transformers' BertModel computes from the same weights.
-
-Both ways in which we compute attention are compared with the reference's own: fused with its `sdpa`, step by step
-with its `eager`. Across the two, the reference differs from itself by about the tolerance (float32 noise that
-LayerNorm amplifies beside outlying values); the report states that as `reference_noise`.
-
-Shapes: batch, seq, hidden; rows are the real pieces of a batch.
-"""
+"""The parity of the pretrained and of the trained encoder with the reference, and what it says of some sentences."""
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn import functional
-from transformers import BertModel
-from transformers.utils import logging
 
 from tandem.corpora.records import read_records
 from tandem.errors import TandemError
@@ -31,36 +19,12 @@ from tandem.model.folder import load_model
 from tandem.model.multitask import MultiTaskModel, pool
 from tandem.model.weights import load_encoder_weights, read_config, write_checkpoint
 from tandem.params import ParityCheck
+from tandem.parity.comparison import Batch, Comparison, compare, load_reference
 from tandem.tokens.tokenizer import load_tokenizer
 
 _BATCH = 8  # texts padded together
-_ATTENTION = {True: "sdpa", False: "eager"}  # the reference's name for fused and for step by step
-
 
 Table = list[list[float | None]]
-
-
-class Batch(NamedTuple):
-    """Pieces of some texts: ids (batch, seq) int64 and mask (batch, seq) bool."""
-
-    ids: Tensor
-    mask: Tensor
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """One encoder against the reference: the largest absolute difference by name, from the bottom up."""
-
-    differences: Mapping[str, float]
-    min_cosine: float
-    reference_noise: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """The numbers as JSON values."""
-        named = {name: {"max_abs_diff": value} for name, value in self.differences.items()}
-        vectors = {name: named.pop(name) for name in ("tokens", "cls", "mean")}
-        noise = {"max_abs_diff": self.reference_noise}
-        return {"layers": named, **vectors, "min_cosine": self.min_cosine, "reference_noise": noise}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,69 +96,6 @@ def check_parity(
     )
 
 
-def load_reference(folder: Path) -> Any:
-    """Load transformers' BertModel from a folder: float32, in evaluation mode, without a word."""
-    with _quiet():
-        return BertModel.from_pretrained(
-            folder, add_pooling_layer=False, dtype=torch.float32, local_files_only=True, use_safetensors=True
-        ).eval()
-
-
-@torch.inference_mode()
-def compare(model: MultiTaskModel, reference: Any, batches: Sequence[Batch]) -> Comparison:
-    """Compare every layer's output at the real pieces, and the pooled vectors, over both kinds of attention."""
-    model.eval()
-    largest: dict[str, float] = {}
-    cosine, noise = 1.0, 0.0
-    for batch in batches:
-        expected = {is_fused: _their_outputs(reference, batch, is_fused) for is_fused in _ATTENTION}
-        noise = max(noise, *(_difference(expected[True][name], expected[False][name]) for name in expected[True]))
-        for is_fused, theirs in expected.items():
-            ours = _our_outputs(model, batch, is_fused)
-            cosine = min(cosine, *(_cosine(ours[name], theirs[name]) for name in theirs))
-            for name in theirs:
-                largest[name] = max(largest.get(name, 0.0), _difference(ours[name], theirs[name]))
-    return Comparison(differences=largest, min_cosine=cosine, reference_noise=noise)
-
-
-def _our_outputs(model: MultiTaskModel, batch: Batch, is_fused: bool) -> dict[str, Tensor]:
-    """What is compared, from the bottom up, by name: (rows, hidden)."""
-    model.encoder.fuse_attention(is_fused)
-    layers = model.encoder.layer_outputs(*batch)
-    model.encoder.fuse_attention(True)
-    pooled = {"cls": pool(layers[-1], batch.mask, "cls"), "mean": pool(layers[-1], batch.mask, "mean")}
-    return {**_by_layer(layers, batch.mask), **pooled}
-
-
-def _their_outputs(reference: Any, batch: Batch, is_fused: bool) -> dict[str, Tensor]:
-    """The same of the reference, pooled text by text, apart from the code that is checked: (rows, hidden)."""
-    reference.set_attn_implementation(_ATTENTION[is_fused])
-    layers = reference(batch.ids, batch.mask.long(), output_hidden_states=True).hidden_states
-    texts = [vectors[real] for vectors, real in zip(layers[-1], batch.mask, strict=True)]
-    pooled = {
-        "cls": torch.stack([text[0] for text in texts]),
-        "mean": torch.stack([text.mean(dim=0) for text in texts]),
-    }
-    return {**_by_layer(layers, batch.mask), **pooled}
-
-
-def _by_layer(layers: Sequence[Tensor], mask: Tensor) -> dict[str, Tensor]:
-    names = ["embeddings", *(f"layer_{number:02}" for number in range(1, len(layers)))]
-    return {**{name: layer[mask] for name, layer in zip(names, layers, strict=True)}, "tokens": layers[-1][mask]}
-
-
-def _difference(ours: Tensor, theirs: Tensor) -> float:
-    """The largest absolute difference; the largest float where it is no number, which JSON could not hold."""
-    value = (ours - theirs).abs().max().item()
-    return value if math.isfinite(value) else sys.float_info.max
-
-
-def _cosine(ours: Tensor, theirs: Tensor) -> float:
-    """The smallest cosine of two rows' vectors."""
-    value = functional.cosine_similarity(ours.double(), theirs.double(), dim=1).min().item()
-    return value if math.isfinite(value) else -1.0
-
-
 @torch.inference_mode()
 def _similarities(model: MultiTaskModel, sentences: Sequence[Batch]) -> Table:
     """The cosine of every two sentences' mean vectors, to four digits; None where it is no number."""
@@ -224,17 +125,3 @@ def _padded(pieces: Sequence[Sequence[int]], pad_id: int) -> Batch:
     ids = torch.full(mask.shape, pad_id)
     ids[mask] = torch.tensor([piece for text in pieces for piece in text])
     return Batch(ids, mask)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from reporting on what it loads."""
-    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if has_bars:
-            logging.enable_progress_bar()

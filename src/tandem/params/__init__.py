@@ -1,0 +1,33 @@
+"""`params.yaml` as typed values, checked when the file is loaded."""
+
+from tandem.params.loading import load_params
+from tandem.params.schema import (
+    Clean,
+    Corpus,
+    Evaluate,
+    HardwareProbe,
+    Kind,
+    Model,
+    Params,
+    ParityCheck,
+    Split,
+    Task,
+    TokenizeAlign,
+    Train,
+)
+
+__all__ = [
+    "Clean",
+    "Corpus",
+    "Evaluate",
+    "HardwareProbe",
+    "Kind",
+    "Model",
+    "Params",
+    "ParityCheck",
+    "Split",
+    "Task",
+    "TokenizeAlign",
+    "Train",
+    "load_params",
+]

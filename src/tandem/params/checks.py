@@ -1,0 +1,82 @@
+"""What the sections allow one by one, but not together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from tandem.params.schema import Corpus, Params, Task
+
+
+def contradictions(params: Params) -> list[str]:
+    """Every contradiction between sections, as `section.key` and what it must be."""
+    return [
+        *(
+            text
+            for name, corpus in params.corpora.items()
+            for text in _corpus_contradictions(name, corpus, params.tasks)
+        ),
+        *(text for name, task in params.tasks.items() for text in _task_contradictions(name, task, params.corpora)),
+        *_number_contradictions(params),
+    ]
+
+
+def _corpus_contradictions(name: str, corpus: Corpus, tasks: Mapping[str, Task]) -> list[str]:
+    found = _name_contradictions("corpora", name)
+    if (corpus.text is None) == (corpus.words is None):
+        found.append(f"corpora.{name} must name a column in exactly one of `text` and `words`")
+    if corpus.words is not None and corpus.sentence is None:
+        found.append(f"corpora.{name}.sentence is missing: the column that marks a sentence's first row")
+    if corpus.tags and corpus.words is None:
+        found.append(f"corpora.{name}.tags needs `words`: tags belong to words")
+    for key, columns, kind in (("labels", corpus.labels, "classification"), ("tags", corpus.tags, "tagging")):
+        for task in columns:
+            if task not in tasks:
+                found.append(f"corpora.{name}.{key}.{task} is not a task; tasks: {', '.join(tasks)}")
+            elif tasks[task].kind != kind:
+                found.append(f"corpora.{name}.{key}.{task} must be a {kind} task, got {tasks[task].kind}")
+    return found
+
+
+def _task_contradictions(name: str, task: Task, corpora: Mapping[str, Corpus]) -> list[str]:
+    found = _name_contradictions("tasks", name)
+    if not any(name in {**corpus.labels, **corpus.tags} for corpus in corpora.values()):
+        found.append(f"tasks.{name} has no corpus: name its column in corpora.<name>.labels or .tags")
+    if task.labels is not None and len(set(task.labels)) < len(task.labels):
+        found.append(f"tasks.{name}.labels must not repeat a label, got {list(task.labels)}")
+    if task.kind == "classification" and task.labels is not None and len(task.labels) < 2:
+        found.append(f"tasks.{name}.labels must list at least two labels, got {list(task.labels)}")
+    if task.kind == "tagging":
+        prefixed = [label for label in task.labels or () if label == "O" or label[:2] in ("B-", "I-")]
+        if prefixed:
+            found.append(f"tasks.{name}.labels must list entity types without B- and I-, and no O, got {prefixed}")
+        if task.scheme is None:
+            found.append(f"tasks.{name}.scheme must be iob2, got null")
+    return found
+
+
+def _name_contradictions(section: str, name: str) -> list[str]:
+    """Names become names of files."""
+    is_plain = re.fullmatch(r"[A-Za-z0-9_-]+", name)
+    return [] if is_plain else [f"{section}.{name}: a name may hold letters, digits, '-' and '_' alone"]
+
+
+def _number_contradictions(params: Params) -> list[str]:
+    found = []
+    if params.split.valid < 1 and params.split.test < 1 and params.split.valid + params.split.test >= 1:
+        found.append("split.valid and split.test must leave texts for training: their sum must be below 1")
+    if params.tokenize_align.stride > params.tokenize_align.max_length // 2:
+        found.append(
+            f"tokenize_align.stride must be at most half of max_length ({params.tokenize_align.max_length // 2}), "
+            f"got {params.tokenize_align.stride}"
+        )
+    for key in ("batch_size", "loss_weights"):
+        value = getattr(params.train, key)
+        if isinstance(value, dict) and set(value) != set(params.tasks):
+            given = ", ".join(value) or "none"
+            found.append(f"train.{key} must have a number for each task ({', '.join(params.tasks)}), got {given}")
+    if not any(params.train.loss_weights.values()):
+        found.append("train.loss_weights must not all be 0")
+    if params.train.adaptive_rates[0] > params.train.adaptive_rates[1]:
+        found.append(f"train.adaptive_rates must be [lowest, highest], got {list(params.train.adaptive_rates)}")
+    return found

@@ -1,0 +1,149 @@
+"""The sections of `params.yaml` as typed, frozen values: one class a section."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, Strict
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+Kind = Literal["classification", "tagging"]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Labels = Annotated[
+    Annotated[tuple[str, ...], Strict(False)] | None,  # a validator hands on Python's list, not JSON's array
+    BeforeValidator(lambda value: None if value == "auto" else value),
+]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Corpus:
+    """What a file holds and where: texts (`text`) or words (`words`), with labels and tags by task."""
+
+    path: str
+    format: Literal["auto", "xlsx"]
+    text: str | None
+    words: str | None
+    sentence: str | None
+    group: str | None
+    labels: dict[str, str]
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Task:
+    """One head; `labels` is None for `auto` (learnt from the training split)."""
+
+    kind: Kind
+    labels: Labels
+    scheme: Literal["iob2"] | None
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Clean:
+    """What cleaning does with blemishes; all of it is counted."""
+
+    html: Literal["remove", "keep"]
+    drop_characters: str | None
+    unknown_label: Literal["drop", "error"]
+    unknown_tag: Literal["drop", "error"]
+    illegal_tags: Literal["repair", "error"]
+    missing_word: Literal["drop_row", "drop_sentence", "error"]
+    missing_tag: Literal["drop_sentence", "outside", "error"]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Split:
+    """Sizes of the parts: fractions of the texts where below 1, counts from 1 on."""
+
+    valid: Annotated[float, Field(ge=0)]
+    test: Annotated[float, Field(ge=0)]
+    sample: Annotated[float, Field(gt=0, le=1)]
+    stratify: bool
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TokenizeAlign:
+    """Windows of pieces, and which pieces of a word carry its tag."""
+
+    max_length: Annotated[int, Field(ge=8)]
+    stride: Annotated[int, Field(ge=0)]
+    long_texts: Literal["windows", "cut"]
+    subwords: Literal["first", "all"]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class HardwareProbe:
+    """Limits on what the machine may choose for itself."""
+
+    device: Literal["auto", "cuda", "mps", "cpu"]
+    memory_fraction: Annotated[float, Field(gt=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Model:
+    """The encoder and how a text's vector is read off it."""
+
+    pretrained: Annotated[str, Field(min_length=1)]
+    pooling: Literal["cls", "mean", "max", "pooler"]
+    dropout: Probability
+    encoder_dropout: Probability
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Train:
+    """What learns, in which order, how fast."""
+
+    schedule: Literal["combined", "separate"]
+    trainable: Literal["none", "heads_only", "output_layers", "all", "all_adaptive"]
+    output_layers: Count
+    epochs: Count
+    max_steps: Count | None
+    batch_size: Count | dict[str, Count]
+    learning_rate: Annotated[float, Field(gt=0)]
+    adaptive_rates: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_ratio: Probability
+    gradient_clipping: Annotated[float, Field(gt=0)]
+    loss_weights: dict[str, Annotated[float, Field(ge=0)]]
+    precision: Literal["float32", "bfloat16", "float16", "auto"]
+    log_every: Count
+
+    def batch_size_of(self, task: str) -> int:
+        """How many texts of a task an optimizer step takes."""
+        return self.batch_size if isinstance(self.batch_size, int) else self.batch_size[task]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Evaluate:
+    """How predictions are read off the scores."""
+
+    decoding: Literal["greedy"]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ParityCheck:
+    """What is compared with the reference, and how close it must be."""
+
+    tolerance: Annotated[float, Field(gt=0)]
+    texts: Count
+    sentences: Annotated[tuple[str, ...], Field(min_length=2)]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Params:
+    """The whole of `params.yaml`."""
+
+    seed: Annotated[int, Field(ge=0)]
+    corpora: Annotated[dict[str, Corpus], Field(min_length=1)]
+    tasks: Annotated[dict[str, Task], Field(min_length=1)]
+    clean: Clean
+    split: Split
+    tokenize_align: TokenizeAlign
+    hardware_probe: HardwareProbe
+    model: Model
+    train: Train
+    evaluate: Evaluate
+    parity_check: ParityCheck

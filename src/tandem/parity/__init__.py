@@ -1,0 +1,1 @@
+"""Proof that our encoder computes what the reference computes."""
