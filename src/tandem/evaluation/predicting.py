@@ -18,6 +18,7 @@ from tandem.hardware.execution import Execution
 from tandem.tokens.examples import Examples, Integers, translate
 from tandem.tokens.ragged import IGNORED
 from tandem.training.passes import Pass
+from tandem.training.progress import watch
 
 Floats = NDArray[np.float32]
 
@@ -58,13 +59,16 @@ class _Rows(NamedTuple):
     row_of: Integers  # (texts or words of the store,) row, counted from the task's first; -1 where not the task's
 
 
-def predict(run: Pass, examples: Examples, execution: Execution) -> dict[str, Predictions]:
-    """Predict every task's texts of a split; the model must be in evaluation mode."""
+def predict(run: Pass, examples: Examples, execution: Execution, *, what: str = "") -> dict[str, Predictions]:
+    """Predict every task's texts of a split, showing progress if it is named; the model must be in evaluation mode."""
     rows = {task: _rows_of(examples, task) for task in examples.members}
     found = {task: _blank(examples, task, rows[task]) for task in examples.members}
     everything = {task: np.arange(len(members)) for task, members in examples.members.items()}
+    batches = examples.batches(everything, size=execution.pass_size, reading=True)
+    if what:
+        batches = watch(batches, what, n_windows=sum(store.n_windows for store in examples.stores))
     with torch.inference_mode():
-        for batch in examples.batches(everything, size=execution.pass_size, reading=True):
+        for batch in batches:
             for task, logits in run(batch).items():
                 targets = batch.targets[task]
                 own = rows[task][batch.store].row_of[targets.owners]

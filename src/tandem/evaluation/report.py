@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tandem.artifacts import atomic_file, atomic_folder, write_jsonl
 from tandem.evaluation.predicting import Predictions, predict
@@ -51,7 +50,8 @@ def evaluate_model(
     trained: MultiTaskModel, untrained: MultiTaskModel, test: Examples, execution: Execution
 ) -> Evaluation:
     """Score the trained model, and the one it began as, on the test split."""
-    before, after = (_predict(model, test, execution) for model in (untrained, trained))
+    before = _predict(untrained, test, execution, "predict before training")
+    after = _predict(trained, test, execution, "predict after training")
     return Evaluation(
         after={task: SCORERS[test.kinds[task]](found) for task, found in after.items()},
         before={task: SCORERS[test.kinds[task]](found) for task, found in before.items()},
@@ -60,9 +60,9 @@ def evaluate_model(
     )
 
 
-def _predict(model: MultiTaskModel, test: Examples, execution: Execution) -> dict[str, Predictions]:
+def _predict(model: MultiTaskModel, test: Examples, execution: Execution, what: str) -> dict[str, Predictions]:
     model.to(execution.device).eval()
-    return predict(EncoderPass(model, test.kinds, execution), test, execution)
+    return predict(EncoderPass(model, test.kinds, execution), test, execution, what=what)
 
 
 def _block(scored: Mapping[str, Scored]) -> dict[str, Any]:
@@ -99,14 +99,5 @@ def _prediction_rows(examples: Examples, task: str, found: Predictions) -> Seque
 
 
 def _write_csv(path: Path, rows: Sequence[Row]) -> None:
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: _fixed(value) for key, value in row.items()} for row in rows)
     with atomic_file(path) as handle:
-        handle.write(text.getvalue().encode())
-
-
-def _fixed(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else value
+        pd.DataFrame(rows).to_csv(handle, index=False, float_format="%.6g", lineterminator="\n")

@@ -19,6 +19,7 @@ from tandem.model.multitask import MultiTaskModel
 from tandem.tokens.examples import Batch, Examples
 from tandem.tokens.ragged import IGNORED
 from tandem.tokens.store import TokenStore
+from tandem.training.progress import watch
 
 
 class Draw(NamedTuple):
@@ -83,7 +84,8 @@ class StoredFeatures:
             for number, needed in enumerate(self.needed)
         ]
         everything = {task: np.arange(len(rows)) for task, rows in examples.members.items()}
-        for batch in examples.batches(everything, size=execution.pass_size, reading=True):
+        batches = examples.batches(everything, size=execution.pass_size, reading=True)
+        for batch in watch(batches, "encode", n_windows=sum(store.n_windows for store in examples.stores)):
             self._encode(batch)
 
     def __call__(self, batch: Batch, draw: Draw | None = None) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from rich.console import Console
@@ -11,8 +12,37 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from tandem.params import Train
+from tandem.tokens.examples import Batch
 from tandem.training.history import Epoch, Step
 from tandem.training.schedules import Schedule
+
+
+def watch(batches: Iterable[Batch], what: str, *, n_windows: int) -> Iterator[Batch]:
+    """Hand on batches of `n_windows` windows altogether, showing how far it is, and say at the end how fast it was."""
+    console = Console(stderr=True, highlight=False)
+    started, pieces = time.monotonic(), 0
+    with _bar(console, what) as bar:
+        row = bar.add_task(what, total=n_windows, state="")
+        for batch in batches:
+            yield batch
+            pieces += int(batch.mask.sum())
+            rate = pieces / max(time.monotonic() - started, 1e-9)
+            bar.update(row, advance=len(batch.windows), state=f"{rate:,.0f} tokens/s")
+    if pieces:
+        console.print(f"{what} · {pieces:,} tokens · {rate:,.0f} tokens/s", soft_wrap=True)
+
+
+def _bar(console: Console, what: str) -> Bar:
+    return Bar(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
 
 
 class Progress:
@@ -22,16 +52,7 @@ class Progress:
         self.n_steps = schedule.n_steps
         self.log_every = settings.log_every
         self.console = Console(stderr=True, highlight=False)
-        self.bar = Bar(
-            TextColumn("train"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
+        self.bar = _bar(self.console, "train")
         self.row = self.bar.add_task("train", total=self.n_steps, state="")
         self.pieces, self.started = 0, time.monotonic()
 
