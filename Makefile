@@ -16,10 +16,10 @@ run: $(READY)  ## set up, run the whole pipeline, print the results
 	@$(ON_PATH) tandem summary
 
 test: $(READY) lint  ## set up, lint, type-check, run the fast tests
-	@$(ON_PATH) pytest -n auto -m "not slow"
+	@$(ON_PATH) pytest -n auto --dist loadgroup -m "not slow"
 
 test-all: $(READY) lint  ## the same with the slow tests
-	@$(ON_PATH) pytest -n auto
+	@$(ON_PATH) pytest -n auto --dist loadgroup
 
 bench: $(READY)  ## benchmarks against the references (NAME=one of them, DATA=folder of workbooks)
 	@$(ON_PATH) python -m tests.benchmarks --data "$(DATA)" $(NAME)

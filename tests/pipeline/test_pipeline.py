@@ -7,6 +7,8 @@ import pytest
 
 from tests.pipeline.conftest import Project
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # one worker runs the pipeline once for all of them
+
 AFTER_TRAIN = {"train", "evaluate", "parity-check"}
 
 
@@ -63,6 +65,7 @@ def test_nothing_to_do_runs_the_probe_alone(project):
     assert project.run("git", "status", "--short") == ""
 
 
+@pytest.mark.slow
 def test_forced_repro_writes_the_same_bytes(project):
     before = (project.root / "dvc.lock").read_bytes()
     assert project.repro("--force") >= AFTER_TRAIN | {"clean@reviews", "split@entities", "tokenize-align@reviews"}
@@ -83,6 +86,7 @@ def test_a_comment_in_the_params_reruns_nothing(project):
     assert project.repro() == {"hardware-probe"}
 
 
+@pytest.mark.slow
 def test_a_new_corpus_adds_its_stages_and_touches_no_other(project):
     text = (project.root / "params.yaml").read_text()
     corpus = (
