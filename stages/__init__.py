@@ -1,5 +1,6 @@
 """The pipeline's doors: each stage loads its params, calls one function of `tandem`, writes, logs one line."""
 
+import inspect
 import sys
 from collections.abc import Callable
 
@@ -12,6 +13,9 @@ def run(stage: Callable[..., str]) -> None:
     What a user can mend ends as one message on stderr and exit code 1, without a traceback.
     """
     name = stage.__globals__["__spec__"].name.removeprefix("stages.")
+    wanted = list(inspect.signature(stage).parameters)
+    if len(sys.argv) - 1 != len(wanted):
+        sys.exit(f"usage: python -m stages.{name} {' '.join(wanted).upper()}".rstrip())
     try:
         line = stage(*sys.argv[1:])
     except TandemError as error:

@@ -12,7 +12,7 @@ from tandem.params import load_params
 def main(corpus: str) -> str:
     """Write `data/clean/<corpus>.jsonl` and `data/metrics/clean/<corpus>.json`."""
     params = load_params(Path("params.yaml"))
-    records, report = clean_corpus(params.corpora[corpus], params.tasks, params.clean)
+    records, report = clean_corpus(params.corpus(corpus), params.tasks, params.clean)
     write_records(Path(f"data/clean/{corpus}.jsonl"), records)
     write_json(Path(f"data/metrics/clean/{corpus}.json"), report.as_dict())
     return f"{corpus}: {report.summary()}"

@@ -5,16 +5,18 @@ from pathlib import Path
 from stages import run
 from tandem.artifacts import write_json
 from tandem.hardware.probe import probe
-from tandem.model.pretrained import locate
+from tandem.model.pretrained import fingerprint, locate
 from tandem.model.weights import read_config
 from tandem.params import load_params
 
 
 def main() -> str:
-    """Write `data/plan.json` and `data/hardware.json`."""
+    """Write `data/plan.json`, `data/encoder.json` and `data/hardware.json`."""
     params = load_params(Path("params.yaml"))
     hardware = Path("data/hardware.json")
-    found = probe(params, read_config(locate(params.model.pretrained)), hardware)
+    pretrained = locate(params.model.pretrained)
+    found = probe(params, read_config(pretrained), hardware)
+    write_json(Path("data/encoder.json"), fingerprint(pretrained))
     write_json(Path("data/plan.json"), found.plan())
     write_json(hardware, found.facts())
     return found.summary()

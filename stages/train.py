@@ -13,7 +13,8 @@ def main() -> str:
     """Write `data/model/` and `data/train/`."""
     params = load_params(Path("params.yaml"))
     with exclusive(Path("work/train.lock"), "a training"):
-        outcome = run_training(params, Path("data/tokens"), hardware=Path("data/hardware.json"), score=score_split)
+        places = {"hardware": Path("data/hardware.json"), "scratch": Path("work")}
+        outcome = run_training(params, Path("data/tokens"), **places, score=score_split)
         outcome.write(Path("data/model"), Path("data/train"))
     return outcome.summary()
 

@@ -48,6 +48,13 @@ def test_a_summary_before_a_run_says_what_to_do(tmp_path):
         main(["summary", "--metrics", str(tmp_path)])
 
 
+@pytest.mark.parametrize("content", [{}, {"before": 1}])
+def test_metrics_of_another_version_are_named(metrics, content):
+    write_json(metrics / "evaluate.json", content)
+    with pytest.raises(SystemExit, match="holds metrics of another version"):
+        main(["summary", "--metrics", str(metrics)])
+
+
 def test_help_names_the_commands_and_waits_for_no_library():
     code = "import sys; from tandem.cli import main\ntry: main(['--help'])\nfinally: assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -62,11 +62,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 @contextmanager
 def exclusive(lock: Path, what: str) -> Iterator[None]:
     """Hold `lock` for the block; raises `TandemError` if another process holds it. It ends with its holder."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
     holder = FileLock(lock, blocking=False)
     try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
         holder.acquire()
-    except Timeout:
+    except OSError as error:
+        if not isinstance(error, Timeout):
+            raise _cannot_write(lock, error) from error
         raise TandemError(f"{what} is already running in this folder: wait for it, or stop it, and run again") from None
     try:
         yield
@@ -137,4 +139,5 @@ def _cannot_write(path: Path, error: OSError) -> TandemError:
 
 
 def _discard(partial: Path) -> None:
-    partial.unlink(missing_ok=True)
+    with suppress(OSError):  # the reason why it could not be written has been said
+        partial.unlink(missing_ok=True)

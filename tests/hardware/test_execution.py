@@ -20,7 +20,13 @@ BIG_GPU = Machine(
 )
 MANY_GPUS = replace(BIG_GPU, n_devices=8)
 DEMAND = Demand(
-    pretrained="bert-base-uncased", device="auto", precision="auto", batch_size=512, max_length=512, memory_fraction=0.8
+    corpora=("reviews",),
+    pretrained="bert-base-uncased",
+    device="auto",
+    precision="auto",
+    batch_size=512,
+    max_length=512,
+    memory_fraction=0.8,
 )
 BERT_BASE = EncoderConfig(
     vocabulary_size=30_522,

@@ -20,6 +20,12 @@ def encoder(tiny_encoder):
 
 
 @pytest.fixture
+def default_params(default_params):
+    """The project's params, with windows that the tiny encoder can read."""
+    return replace(default_params, tokenize_align=replace(default_params.tokenize_align, max_length=32))
+
+
+@pytest.fixture
 def demand(default_params):
     return replace(demand_of(default_params), max_length=32, batch_size=48)
 
@@ -88,7 +94,7 @@ def test_a_recorded_probe_holds_for_the_same_machine_and_params(
     assert probing.probe(default_params, encoder, recorded) == first
 
 
-@pytest.mark.parametrize("damage", ["machine", "demand", "file"])
+@pytest.mark.parametrize("damage", ["machine", "demand", "file", "threads"])
 def test_a_record_of_another_machine_or_other_params_does_not(
     on_test_machine, default_params, encoder, tmp_path, damage
 ):
@@ -98,6 +104,9 @@ def test_a_record_of_another_machine_or_other_params_does_not(
     facts["execution"]["micro_batch"] = 99
     if damage == "file":
         recorded.write_text("{")
+    elif damage == "threads":
+        facts["execution"]["threads"] = 0
+        write_json(recorded, facts)
     else:
         facts[damage] = {**facts[damage], next(iter(facts[damage])): "other"}
         write_json(recorded, facts)

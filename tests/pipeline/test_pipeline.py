@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests import tiny
 from tests.pipeline.conftest import Project
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one worker runs the pipeline once for all of them
@@ -96,6 +98,19 @@ def test_a_new_corpus_adds_its_stages_and_touches_no_other(project):
     (project.root / "params.yaml").write_text(text.replace("corpora:\n", corpus))
     own = {f"{stage}@more" for stage in ("clean", "split", "tokenize-align")}
     assert project.repro() == {"hardware-probe", *own, *AFTER_TRAIN}
+
+
+@pytest.mark.slow
+def test_what_the_model_rests_on_is_tracked_beyond_the_params(project):
+    """Other weights under the same name, and a corpus that leaves, make the model stale."""
+    tiny.write_encoder(project.root / "encoder", seed=1)
+    assert project.repro() >= {"tokenize-align@reviews", *AFTER_TRAIN}
+    params = yaml.safe_load((project.root / "params.yaml").read_text())
+    del params["corpora"]["reviews"], params["tasks"]["sentiment"]
+    params["train"]["loss_weights"] = {"entities": 1.0}
+    (project.root / "params.yaml").write_text(yaml.safe_dump(params))
+    assert project.repro() >= AFTER_TRAIN
+    assert "sentiment" not in metrics(project, "evaluate")
 
 
 def test_artifacts_are_pushed_and_pulled_and_nothing_is_trained_again(finished, tmp_path):

@@ -35,6 +35,20 @@ def test_an_unknown_key(project):
     assert "clean.htlm is not a known key; allowed here: html, " in message(project, "stages.clean", "reviews")
 
 
+@pytest.mark.parametrize("words", [(), ("reviews", "more")])
+def test_a_stage_called_with_other_words_says_what_it_takes(project, words):
+    assert "usage: python -m stages.clean CORPUS" in message(project, "stages.clean", *words)
+
+
+def test_an_unknown_corpus(project):
+    assert "params.yaml has no corpora.nope; there are reviews, entities" in message(project, "stages.clean", "nope")
+
+
+def test_windows_longer_than_the_encoder(project):
+    project.edit_params(tokenize_align__max_length=1024)
+    assert "max_length must be at most 512, the positions of the encoder" in message(project, "stages.hardware_probe")
+
+
 def test_a_missing_workbook(project):
     assert "data/raw/classification_dataset.xlsx" in message(project, "stages.clean", "reviews")
 

@@ -1,15 +1,21 @@
+import tempfile
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from tandem.errors import TandemError
 from tandem.evaluation.validation import score_split
 from tandem.tokens.batching import PassSize
 from tandem.training.loop import train_model
 from tandem.training.passes import EncoderPass, StoredFeatures
 from tests.small_corpora import EXECUTION
+
+SCRATCH = Path(tempfile.gettempdir())
 
 
 @pytest.fixture
@@ -25,7 +31,9 @@ def settings(default_params):
 
 
 def train(model, train_examples, valid_examples, settings, execution=EXECUTION):
-    return train_model(model, train_examples, valid_examples, settings, execution, seed=5, score=score_split)
+    return train_model(
+        model, (train_examples, valid_examples), settings, execution, seed=5, score=score_split, scratch=SCRATCH
+    )
 
 
 def weights(model):
@@ -104,10 +112,24 @@ def test_the_best_epochs_weights_are_kept(model, train_examples, valid_examples,
         found = score_split(run, examples, execution)
         return replace(found, scores=dict.fromkeys(found.scores, next(scores)))
 
-    history = train_model(model, train_examples, valid_examples, settings, EXECUTION, seed=5, score=score)
+    history = train_model(
+        model, (train_examples, valid_examples), settings, EXECUTION, seed=5, score=score, scratch=SCRATCH
+    )
     assert history.best_epoch == 2
     for name, weight in weights(model).items():
         assert torch.equal(weight, kept[1][name]), name
+
+
+@pytest.mark.parametrize(("key", "value"), [("learning_rate", 1e30), ("weight_decay", 1e30)])
+def test_a_run_that_diverges_says_so(model, train_examples, valid_examples, settings, key, value):
+    with pytest.raises(TandemError, match=r"step \d+: the loss of (mood|names) is nan: training has diverged"):
+        train(model, train_examples, valid_examples, replace(settings, gradient_clipping=1e30, **{key: value}))
+
+
+def test_features_that_do_not_fit_on_the_disk_are_refused(model, train_examples, valid_examples, settings, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+    with pytest.raises(TandemError, match=r"cannot keep the encoder's features, .* MiB, in .*No space left on device"):
+        train(model, train_examples, valid_examples, replace(settings, trainable="heads_only"))
 
 
 def test_a_smaller_machine_learns_the_same(model, train_examples, valid_examples, settings):

@@ -70,17 +70,19 @@ def _block(scored: Mapping[str, Scored]) -> dict[str, Any]:
 
 
 def _combined(scored: Mapping[str, Scored]) -> float:
-    return sum(found.f1 for found in scored.values()) / len(scored)
+    """The mean F1 of the tasks that have test texts; 0 without any."""
+    counted = [found.f1 for found in scored.values() if found.headline["n"]]
+    return sum(counted) / max(1, len(counted))
 
 
 def _prediction_rows(examples: Examples, task: str, found: Predictions) -> Sequence[Row]:
     """One row a text: where it stands in its corpus, the gold and the predicted answer, and how sure."""
     names = np.array(found.names, dtype=object)
     gold, answers = names[found.gold], names[found.answers()]
-    sure = found.probabilities().max(axis=1).round(6).tolist()
+    sure = found.probabilities().max(axis=1).astype(np.float64).round(6).tolist()
     places = np.stack([found.stores, found.texts])
     starts = np.flatnonzero(np.any(np.diff(places, axis=1, prepend=-1) != 0, axis=0))
-    ends = [*starts[1:], len(gold)]
+    ends = [*starts, len(gold)][1:]
     is_tagging = examples.kinds[task] == "tagging"
     rows = []
     for start, end in zip(starts, ends, strict=True):

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tandem.artifacts import read_json
+from tandem.errors import TandemError
 
 
 def print_summary(metrics: Path) -> None:
@@ -18,8 +19,11 @@ def print_summary(metrics: Path) -> None:
     Raises `TandemError` if the run has not come so far.
     """
     console = Console()
-    console.print(_scores(read_json(metrics / "evaluate.json")))
-    console.print(_parity(read_json(metrics / "parity_check.json")))
+    try:
+        tables = [_scores(read_json(metrics / "evaluate.json")), _parity(read_json(metrics / "parity_check.json"))]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise TandemError(f"{metrics} holds metrics of another version ({error}): run `dvc repro`") from error
+    console.print(*tables, sep="\n")
 
 
 def _scores(evaluation: dict[str, Any]) -> Table:

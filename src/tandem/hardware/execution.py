@@ -26,6 +26,7 @@ _ENOUGH_TOKENS: Mapping[Device, int] = {"cpu": 2_048, "mps": 16_384, "cuda": 65_
 class Demand:
     """What the params ask of any machine; `batch_size` counts the texts of all tasks in a step."""
 
+    corpora: tuple[str, ...]
     pretrained: str
     device: Literal["auto", "cpu", "cuda", "mps"]
     precision: Literal["auto", "float32", "bfloat16", "float16"]
@@ -71,6 +72,7 @@ class Execution:
 def demand_of(params: Params) -> Demand:
     """The part of the params that bears on execution."""
     return Demand(
+        corpora=tuple(params.corpora),
         pretrained=params.model.pretrained,
         device=params.hardware_probe.device,
         precision=params.train.precision,
@@ -85,6 +87,11 @@ def choose(machine: Machine, demand: Demand, encoder: EncoderConfig, *, n_parame
 
     Raises `TandemError` if not even one window fits, or the machine cannot run the precision asked for.
     """
+    if demand.max_length > encoder.max_positions:
+        raise TandemError(
+            f"tokenize_align.max_length must be at most {encoder.max_positions}, the positions of the encoder "
+            f"{demand.pretrained}, got {demand.max_length}"
+        )
     precision = _choose_precision(machine, demand)
     budget = machine.memory * demand.memory_fraction - state_bytes(n_parameters)
     fitting = int(budget / (activation_bytes(encoder, demand.max_length) * demand.max_length))

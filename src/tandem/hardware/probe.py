@@ -62,9 +62,12 @@ def _recall(recorded: Path, demand: Demand, machine: Machine) -> Probe | None:
         facts = read_json(recorded)
         execution = Execution(**facts["execution"])
         found = Probe(demand=demand, machine=machine, execution=execution, peak_bytes=facts["peak_bytes"])
+        is_sound = min(execution.threads, execution.micro_batch, execution.n_devices) > 0
     except (TandemError, KeyError, TypeError):
         return None
-    return found if json.dumps(found.facts(), sort_keys=True) == json.dumps(facts, sort_keys=True) else None
+    return (
+        found if is_sound and json.dumps(found.facts(), sort_keys=True) == json.dumps(facts, sort_keys=True) else None
+    )
 
 
 def _settle(demand: Demand, machine: Machine, encoder: EncoderConfig) -> Probe:

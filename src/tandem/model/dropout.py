@@ -28,7 +28,7 @@ class Noise:
         self._n_sites = 0
         self._seed = 0
         self._step = 0
-        self._rows: tuple[int, ...] = ()
+        self._rows: tuple[int, ...] | None = None
 
     def new_site(self) -> int:
         """Number a place in the network that draws its own masks."""
@@ -42,7 +42,7 @@ class Noise:
 
     def draws(self, site: int, shape: Sequence[int]) -> NDArray[np.uint16]:
         """Draw whole numbers below 65,536, text by text in the order of `shape`, whose first size is the batch."""
-        assert self._rows, "noise.seat must be called before a forward in training with dropout"
+        assert self._rows is not None, "noise.seat must be called before a forward in training with dropout"
         assert len(self._rows) == shape[0], f"the noise is seated for {len(self._rows)} texts, got {shape[0]}"
         count = math.prod(shape[1:])
         raw = np.empty((len(self._rows), -(-count // 4)), dtype="<u8")  # four draws in each

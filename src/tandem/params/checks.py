@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from tandem.params.schema import Corpus, Params, Task
 
+_RESERVED = ("before", "combined_score")
+
 
 def contradictions(params: Params) -> list[str]:
     """Every contradiction between sections, as `section.key` and what it must be."""
@@ -29,6 +31,8 @@ def _corpus_contradictions(name: str, corpus: Corpus, tasks: Mapping[str, Task])
         found.append(f"corpora.{name}.sentence is missing: the column that marks a sentence's first row")
     if corpus.tags and corpus.words is None:
         found.append(f"corpora.{name}.tags needs `words`: tags belong to words")
+    if not corpus.labels and not corpus.tags:
+        found.append(f"corpora.{name} serves no task: name a column in its `labels` or `tags`")
     for key, columns, kind in (("labels", corpus.labels, "classification"), ("tags", corpus.tags, "tagging")):
         for task in columns:
             if task not in tasks:
@@ -42,6 +46,11 @@ def _task_contradictions(name: str, task: Task, corpora: Mapping[str, Corpus]) -
     found = _name_contradictions("tasks", name)
     if not any(name in {**corpus.labels, **corpus.tags} for corpus in corpora.values()):
         found.append(f"tasks.{name} has no corpus: name its column in corpora.<name>.labels or .tags")
+    odd = [label for label in task.labels or () if label != label.strip(" -") or not label]
+    if odd:
+        found.append(f"tasks.{name}.labels must not be empty or begin or end with a space or '-', got {odd}")
+    if task.kind == "tagging" and task.labels == ():
+        found.append(f"tasks.{name}.labels must list the entity types, or be auto")
     if task.labels is not None and len(set(task.labels)) < len(task.labels):
         found.append(f"tasks.{name}.labels must not repeat a label, got {list(task.labels)}")
     if task.kind == "classification" and task.labels is not None and len(task.labels) < 2:
@@ -57,6 +66,8 @@ def _task_contradictions(name: str, task: Task, corpora: Mapping[str, Corpus]) -
 
 def _name_contradictions(section: str, name: str) -> list[str]:
     """Names become names of files."""
+    if name in _RESERVED:
+        return [f"{section}.{name}: the metrics use this name for themselves; take another"]
     is_plain = re.fullmatch(r"[A-Za-z0-9_-]+", name)
     return [] if is_plain else [f"{section}.{name}: a name may hold letters, digits, '-' and '_' alone"]
 

@@ -27,13 +27,20 @@ def load_params(path: Path) -> Params:
     """
     document = _read_yaml(path)
     try:
-        params = TypeAdapter(Params).validate_json(orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS))
+        params = TypeAdapter(Params).validate_json(_as_json(path, document))
     except ValidationError as error:
         raise TandemError("\n".join(_explain(path, dict(item)) for item in error.errors())) from None
     found = contradictions(params)
     if found:
         raise TandemError("\n".join(f"{path.name}: {text}" for text in found))
     return params
+
+
+def _as_json(path: Path, document: Any) -> bytes:
+    try:
+        return orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError as error:
+        raise TandemError(f"{path.name} must hold plain numbers, words, lists and sections: {error}") from None
 
 
 class _Yaml12(yaml.SafeLoader):
@@ -53,7 +60,7 @@ class _Yaml12(yaml.SafeLoader):
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("int", r"[-+]?[0-9][0-9_]*", "-+0123456789"),
+    ("int", r"[-+]?[0-9]+(_[0-9]+)*", "-+0123456789"),
     (
         "float",
         r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
@@ -69,7 +76,7 @@ def _read_yaml(path: Path) -> Any:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Yaml12)
     except FileNotFoundError:
         raise TandemError(f"{path} is missing: run from the project's root, where it lies") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise TandemError(f"{path.name} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
         raise TandemError(f"{path.name} must hold sections such as `train:`, got {document!r}")
@@ -83,7 +90,7 @@ def _explain(path: Path, error: dict[str, Any]) -> str:
         allowed = ", ".join(_names_at(_keys_of(error["loc"])[:-1]))
         return f"{path.name}: {location} is not a known key; allowed here: {allowed}"
     if error["type"] in ("missing", "missing_argument"):
-        return f"{path.name}: {location} is missing; add it (the README's params.yaml shows every key)"
+        return f"{path.name}: {location} is missing; add it (the project's own params.yaml shows every key)"
     expected = re.sub(r"^Input should (be|have)", lambda match: f"must {match[1]}", error["msg"])
     return f"{path.name}: {location} {expected}, got {error['input']!r}"
 

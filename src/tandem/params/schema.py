@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
 from pydantic.dataclasses import dataclass
 
+from tandem.errors import TandemError
+
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
 Kind = Literal["classification", "tagging"]
@@ -99,7 +101,7 @@ class Train:
     schedule: Literal["combined", "separate"]
     trainable: Literal["none", "heads_only", "output_layers", "all", "all_adaptive"]
     output_layers: Count
-    epochs: Count
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
     max_steps: Count | None
     batch_size: Count | dict[str, Count]
     learning_rate: Annotated[float, Field(gt=0)]
@@ -147,3 +149,9 @@ class Params:
     train: Train
     evaluate: Evaluate
     parity_check: ParityCheck
+
+    def corpus(self, name: str) -> Corpus:
+        """The section of one corpus; raises `TandemError` if there is none of that name."""
+        if name not in self.corpora:
+            raise TandemError(f"params.yaml has no corpora.{name}; there are {', '.join(self.corpora)}")
+        return self.corpora[name]

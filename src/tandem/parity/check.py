@@ -76,6 +76,7 @@ def check_parity(
     `texts`, cut at `max_length` pieces, are compared in padded batches, the sentences of `settings` one by one.
     Raises `TandemError` if a folder cannot be read; a difference above the tolerance raises nothing here.
     """
+    torch.set_num_threads(1)  # small batches: a second thread would mostly wait for the first
     comparisons, similarity = {}, {}
     with TemporaryDirectory() as scratch:
         model = load_model(trained).model

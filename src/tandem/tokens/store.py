@@ -61,7 +61,11 @@ class StoreMeta:
     def read(cls, corpus: Path) -> StoreMeta:
         """Read a corpus's `meta.json`; raises `TandemError` if it is missing or of another version."""
         values = read_json(corpus / "meta.json")
-        if values.get("version") != VERSION or set(values) != {field.name for field in fields(cls)}:
+        if (
+            not isinstance(values, dict)
+            or values.get("version") != VERSION
+            or set(values) != {field.name for field in fields(cls)}
+        ):
             raise TandemError(f"{corpus} was written by another version of Tandem: run `dvc repro`")
         return cls(**values)
 

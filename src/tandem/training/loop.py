@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
 from tandem.model.freezing import is_encoder_frozen, parameter_groups
 from tandem.model.multitask import MultiTaskModel
@@ -30,21 +31,23 @@ Scorer = Callable[[Pass, Examples, Execution], ValidScores]
 
 def train_model(
     model: MultiTaskModel,
-    train: Examples,
-    valid: Examples,
+    splits: tuple[Examples, Examples],
     settings: Train,
     execution: Execution,
     *,
     seed: int,
     score: Scorer,
+    scratch: Path,
 ) -> History:
-    """Train `model` in place and leave it with the weights of the best epoch by the combined valid score.
+    """Train `model` in place on (train, valid) and leave it with the best epoch's weights, by the combined valid score.
 
+    A frozen encoder's features lie under `scratch` meanwhile.
     Without validation texts the last epoch counts as the best; with nothing to learn the history is empty.
     """
     groups = _learning_groups(model, settings)
     if not groups:
         return History()
+    train, valid = splits
     schedule = plan_schedule({task: len(rows) for task, rows in train.members.items()}, settings)
     is_scaled = execution.precision == "float16"
     optimization = Optimization(
@@ -52,7 +55,7 @@ def train_model(
     )
     history, best = History(), _Best(model)
     with (
-        _passes(model, (train, valid), execution) as (over_train, over_valid),
+        _passes(model, splits, execution, scratch) as (over_train, over_valid),
         Progress(schedule, settings) as progress,
     ):
         for step in range(schedule.n_steps):
@@ -101,26 +104,40 @@ def _take_step(
     counts = count_answers(batches)
     totals: dict[str, Tensor] = {}
     for batch in batches:
-        sums = summed_losses(batch, run(batch, draw))
+        sums = {task: total for task, total in summed_losses(batch, run(batch, draw)).items() if counts[task]}
+        if not sums:  # only words without pieces
+            continue
         optimization.backward(step_loss(sums, counts, loss_weights))
         for task, total in sums.items():
             totals[task] = totals.get(task, torch.zeros(())) + total.detach().cpu()
+    losses = {task: float(total) / counts[task] for task, total in totals.items()}
+    _check_finite(losses, draw.step)
     optimization.step()
-    return {task: float(total) / counts[task] for task, total in totals.items()}
+    return losses
+
+
+def _check_finite(losses: Mapping[str, float], step: int) -> None:
+    for task, loss in losses.items():
+        if not math.isfinite(loss):
+            raise TandemError(
+                f"step {step + 1}: the loss of {task} is {loss}: training has diverged; "
+                "lower train.learning_rate, or check train.loss_weights and train.weight_decay"
+            )
 
 
 @contextmanager
 def _passes(
-    model: MultiTaskModel, splits: tuple[Examples, Examples], execution: Execution
+    model: MultiTaskModel, splits: tuple[Examples, Examples], execution: Execution, scratch: Path
 ) -> Iterator[tuple[Pass, Pass]]:
     """How training and validation texts reach the heads: a frozen encoder is run once, now."""
     if not is_encoder_frozen(model):
         live = EncoderPass(model, splits[0].kinds, execution)
         yield live, live
         return
-    with tempfile.TemporaryDirectory(prefix="tandem-features-") as scratch:
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="features-", dir=scratch) as folder:
         stored = [
-            StoredFeatures(model, examples, execution, Path(scratch) / name)
+            StoredFeatures(model, examples, execution, Path(folder) / name)
             for name, examples in zip(("train", "valid"), splits, strict=True)
         ]
         yield stored[0], stored[1]

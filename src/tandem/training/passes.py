@@ -5,6 +5,9 @@ Shapes: `rows` windows of `seq` pieces; `counted` is the number of a task's plac
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
 from tandem.model.multitask import MultiTaskModel
 from tandem.tokens.examples import Batch, Examples
@@ -141,5 +145,14 @@ def _needed_pieces(store: TokenStore) -> NDArray[np.int64]:
 def _scratch_array(path: Path, rows: int, width: int) -> NDArray[np.float32]:
     if rows == 0:
         return np.empty((0, width), dtype=np.float32)  # an empty file cannot be mapped
-    path.parent.mkdir(exist_ok=True)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, width))
+    n_bytes = rows * width * 4
+    try:
+        path.parent.mkdir(exist_ok=True)
+        if shutil.disk_usage(path.parent).free < n_bytes:  # a mapped file that outgrows the disk kills the process
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, width))
+    except OSError as error:
+        raise TandemError(
+            f"cannot keep the encoder's features, {n_bytes / 2**20:,.0f} MiB, in {path.parent}: {error.strerror}. "
+            "Free space, lower split.sample, or choose another train.trainable"
+        ) from error

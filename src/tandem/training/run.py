@@ -43,7 +43,7 @@ class Outcome:
         return f"{count_trainable(self.model):,} parameters, {self.history.summary()}{leaked}"
 
 
-def run_training(params: Params, tokens: Path, *, hardware: Path, score: Scorer) -> Outcome:
+def run_training(params: Params, tokens: Path, *, hardware: Path, scratch: Path, score: Scorer) -> Outcome:
     """Train on the stores under `tokens`, executing as the probe recorded in `hardware`.
 
     Texts that stand in any corpus's valid or test split are left out of training. Raises `TandemError` if a task
@@ -57,7 +57,7 @@ def run_training(params: Params, tokens: Path, *, hardware: Path, score: Scorer)
     _check(fair)
     model = build_model(pretrained, train.labels, train.kinds, params.model, seed=params.seed)
     model.to(execution.device)
-    history = train_model(model, fair, valid, params.train, execution, seed=params.seed, score=score)
+    history = train_model(model, (fair, valid), params.train, execution, seed=params.seed, score=score, scratch=scratch)
     return Outcome(
         model=model,
         history=history,

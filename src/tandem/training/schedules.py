@@ -69,10 +69,11 @@ def _pass_steps(sizes: Mapping[str, int], settings: Train) -> list[int]:
 
 
 def draw_texts(n_texts: int, batch_size: int, turn: int, *, seed: int) -> NDArray[np.int64]:
-    """The texts (positions below `n_texts`) of a turn, in stream order; (batch_size,).
+    """The texts (positions below `n_texts`) of a turn, in stream order; (batch_size,), or all where there are fewer.
 
     Tasks with the same texts draw the same ones, so that a text with both labels goes through the encoder once.
     """
+    batch_size = min(batch_size, n_texts)
     places = np.arange(turn * batch_size, (turn + 1) * batch_size)
     drawn = np.empty(batch_size, dtype=np.int64)
     for cycle in np.unique(places // n_texts):
