@@ -1,6 +1,5 @@
 """The parity report: what it says of equal encoders, and that it fails for different ones."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +18,6 @@ from tandem.parity.check import ParityReport, check_parity, first_texts
 
 SETTINGS = ParityCheck(tolerance=1e-5, texts=3, sentences=("the film was fine.", "anna lives in oslo", "a dull plot"))
 TEXTS = ["the cast was lovely and the plot was dim", "a song", "x " * 200, *(f"scene {number}" for number in range(9))]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Tiny models wait longer for a second thread than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Checkpoints in folders, as a user would have them; no network."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,6 @@ from transformers import BertModel
 
 from tandem.model.multitask import HeadConfig, MultiTaskModel
 from tests.model.references import BERT_BASE, VOCABULARY, load_ours, random_reference
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Tiny models wait longer for a second thread than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
