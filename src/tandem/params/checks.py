@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tandem.params.schema import Corpus, Params, Task
+from tandem.params.schema import Corpus, Params, Task, Train
 
-_RESERVED = ("before", "combined_score")
+_RESERVED = ("before", "combined", "combined_score")
 
 
 def contradictions(params: Params) -> list[str]:
@@ -81,13 +81,24 @@ def _number_contradictions(params: Params) -> list[str]:
             f"tokenize_align.stride must be at most half of max_length ({params.tokenize_align.max_length // 2}), "
             f"got {params.tokenize_align.stride}"
         )
-    for key in ("batch_size", "loss_weights"):
-        value = getattr(params.train, key)
-        if isinstance(value, dict) and set(value) != set(params.tasks):
+    return found + _train_contradictions(params.train, tuple(params.tasks))
+
+
+def _train_contradictions(train: Train, tasks: tuple[str, ...]) -> list[str]:
+    found = []
+    for key in ("batch_size", "loss_weights", "label_smoothing"):
+        value = getattr(train, key)
+        if isinstance(value, dict) and set(value) != set(tasks):
             given = ", ".join(value) or "none"
-            found.append(f"train.{key} must have a number for each task ({', '.join(params.tasks)}), got {given}")
-    if not any(params.train.loss_weights.values()):
+            found.append(f"train.{key} must have a number for each task ({', '.join(tasks)}), got {given}")
+    for key in ("frozen_heads", "class_weights"):
+        unknown = sorted(set(getattr(train, key)) - set(tasks))
+        if unknown:
+            found.append(f"train.{key} must name tasks ({', '.join(tasks)}), got {', '.join(unknown)}")
+    if train.select_by not in ("combined", *tasks):
+        found.append(f"train.select_by must be combined or a task ({', '.join(tasks)}), got {train.select_by!r}")
+    if isinstance(train.loss_weights, dict) and not any(train.loss_weights.values()):
         found.append("train.loss_weights must not all be 0")
-    if params.train.adaptive_rates[0] > params.train.adaptive_rates[1]:
-        found.append(f"train.adaptive_rates must be [lowest, highest], got {list(params.train.adaptive_rates)}")
+    if train.adaptive_rates[0] > train.adaptive_rates[1]:
+        found.append(f"train.adaptive_rates must be [lowest, highest], got {list(train.adaptive_rates)}")
     return found

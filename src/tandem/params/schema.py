@@ -14,6 +14,8 @@ _STRICT = ConfigDict(extra="forbid", strict=True)
 Kind = Literal["classification", "tagging"]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+Names = Annotated[tuple[str, ...], Strict(False)]
 Labels = Annotated[
     Annotated[tuple[str, ...], Strict(False)] | None,  # a validator hands on Python's list, not JSON's array
     BeforeValidator(lambda value: None if value == "auto" else value),
@@ -98,24 +100,43 @@ class Model:
 class Train:
     """What learns, in which order, how fast."""
 
-    schedule: Literal["combined", "separate"]
-    trainable: Literal["none", "heads_only", "output_layers", "all", "all_adaptive"]
-    output_layers: Count
+    schedule: Literal["combined", "separate", "alternating", "random", "proportional", "temperature"]
+    temperature: Annotated[float, Field(ge=0)]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     max_steps: Count | None
+    patience: Count | None
+    select_by: str
     batch_size: Count | dict[str, Count]
-    learning_rate: Annotated[float, Field(gt=0)]
-    adaptive_rates: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
-    weight_decay: Annotated[float, Field(ge=0)]
+    length_pool: Count
+    trainable: Literal["none", "heads_only", "output_layers", "all", "all_adaptive"]
+    output_layers: Count
+    frozen_heads: Names
+    unfreeze_every: Count | None
+    learning_rate: Rate
+    head_learning_rate: Rate | None
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    adaptive_rates: tuple[Rate, Rate]
+    rate_schedule: Literal["linear", "cosine", "constant"]
     warmup_ratio: Probability
+    weight_decay: Annotated[float, Field(ge=0)]
     gradient_clipping: Annotated[float, Field(gt=0)]
-    loss_weights: dict[str, Annotated[float, Field(ge=0)]]
+    loss_weights: Literal["uncertainty"] | dict[str, Annotated[float, Field(ge=0)]]
+    class_weights: dict[str, Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]]]
+    label_smoothing: Probability | dict[str, Probability]
     precision: Literal["float32", "bfloat16", "float16", "auto"]
+    gradient_checkpointing: bool
+    deterministic: bool
+    checkpoint_every: Count
+    checkpoints_kept: Count
     log_every: Count
 
     def batch_size_of(self, task: str) -> int:
-        """How many texts of a task an optimizer step takes."""
+        """How many texts of a task an optimizer step takes at most."""
         return self.batch_size if isinstance(self.batch_size, int) else self.batch_size[task]
+
+    def label_smoothing_of(self, task: str) -> float:
+        """The share of a task's answers that is spread over all its labels."""
+        return self.label_smoothing if isinstance(self.label_smoothing, float) else self.label_smoothing[task]
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -63,6 +63,7 @@ def train_model(
             batches = list(train.batches(chosen, size=execution.pass_size, reading=False))
             model.train()
             rate = optimization.highest_rate
+            assert isinstance(settings.loss_weights, dict)
             losses = _take_step(over_train, batches, optimization, settings.loss_weights, Draw(seed, step))
             history.steps.append(Step(number=step + 1, losses=losses, learning_rate=rate))
             progress.after_step(history.steps[-1], n_pieces=sum(int(batch.mask.sum()) for batch in batches))
