@@ -1,10 +1,16 @@
+import json
 import subprocess
 import sys
 
 import pytest
+import yaml
 
 from tandem.artifacts import write_json
 from tandem.cli import main
+from tandem.model.encoder import EncoderConfig
+from tandem.model.multitask import MultiTaskModel
+from tandem.model.weights import write_checkpoint
+from tests.imports import ROOT
 
 SCORES = {
     "mood": {"accuracy": 0.8125, "macro_f1": 0.8, "n": 16},
@@ -53,6 +59,148 @@ def test_metrics_of_another_version_are_named(metrics, content):
     write_json(metrics / "evaluate.json", content)
     with pytest.raises(SystemExit, match="holds metrics of another version"):
         main(["summary", "--metrics", str(metrics)])
+
+
+@pytest.fixture
+def write_params(tmp_path, tiny_encoder):
+    """Write the project's params with another encoder, given labels, and some of `train` changed."""
+
+    def write(pretrained=tiny_encoder, pooling="mean", entities=("a", "b", "c", "d", "e", "f", "g", "h"), **train):
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params["model"] |= {"pretrained": str(pretrained), "pooling": pooling}
+        params["tasks"]["entities"]["labels"] = entities if isinstance(entities, str) else list(entities)
+        params["train"] |= {"trainable": "all", "frozen_heads": [], "adaptive_rates": [1e-6, 1e-4], **train}
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        return str(tmp_path / "params.yaml")
+
+    return write
+
+
+@pytest.fixture
+def bert_base(tmp_path):
+    """A folder that says it is bert-base-uncased, without its weights."""
+    settings = {
+        "model_type": "bert",
+        "vocab_size": 30522,
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "max_position_embeddings": 512,
+        "type_vocab_size": 2,
+        "layer_norm_eps": 1e-12,
+        "pad_token_id": 0,
+    }
+    write_json(tmp_path / "bert/config.json", settings)
+    (tmp_path / "bert/model.safetensors").touch()
+    return tmp_path / "bert"
+
+
+def parameters(capsys, *words):
+    main(["parameters", *words])
+    return capsys.readouterr().out
+
+
+def counts(capsys, *words):
+    """Trainable parameters by choice."""
+    choices = json.loads(parameters(capsys, *words, "--json"))["choices"]
+    return {(choice["trainable"], choice["output_layers"]): choice["n_trainable"] for choice in choices}
+
+
+def test_parameters_counts_every_choice(write_params, bert_base, capsys):
+    path = write_params(bert_base, trainable="output_layers", output_layers=3)
+    found = json.loads(parameters(capsys, "--params", path, "--json"))
+    choices = {(choice["trainable"], choice["output_layers"]): choice for choice in found["choices"]}
+    assert {key: choice["n_trainable"] for key, choice in choices.items()} == {
+        ("none", None): 0,
+        ("heads_only", None): 14_611,
+        **{("output_layers", n): 14_611 + n * 7_087_872 for n in range(1, 13)},
+        ("all", None): 108_906_259,
+        ("all_adaptive", None): 108_906_259,
+    }
+    assert choices["output_layers", 3]["n_trainable"] == 21_278_227
+    assert choices["all", None]["memory"] == 16 * 108_906_259
+    assert [key for key, choice in choices.items() if choice["is_current"]] == [("output_layers", 3)]
+    assert found["n_outputs"] == {"sentiment": 2, "entities": 17}
+
+
+def test_parameters_prints_a_table(write_params, bert_base, capsys):
+    path = write_params(bert_base, trainable="output_layers", output_layers=3)
+    lines = [line.split() for line in parameters(capsys, "--params", path).splitlines()]
+    assert ["│", "heads_only", "│", "14,611", "│", "0.0%", "│", "435.8", "│", "│"] in lines
+    assert ["│", "output_layers", "3", "│", "21,278,227", "│", "19.5%", "│", "691.0", "│", "now", "│"] in lines
+    assert ["│", "all", "│", "108,906,259", "│", "100.0%", "│", "1,742.5", "│", "│"] in lines
+    assert sum("now" in line for line in lines) == 1
+
+
+def test_parameters_names_frozen_heads(write_params, capsys):
+    free = counts(capsys, "--params", write_params())
+    path = write_params(frozen_heads=["entities"])
+    n_head = 32 * 17 + 17
+    assert f"The head of entities is frozen (train.frozen_heads): its {n_head} parameters never learn." in parameters(
+        capsys, "--params", path
+    )
+    assert counts(capsys, "--params", path) == {key: n and n - n_head for key, n in free.items()}
+
+
+@pytest.mark.parametrize("has_pooler", [True, False])
+def test_parameters_knows_whether_the_pooler_is_pretrained(write_params, tmp_path, capsys, has_pooler):
+    config = EncoderConfig(
+        vocabulary_size=7,
+        hidden_width=4,
+        n_layers=1,
+        n_heads=1,
+        feed_forward_width=4,
+        max_positions=8,
+        n_segments=1,
+        norm_eps=1e-12,
+        pad_id=0,
+    )
+    pooling = "pooler" if has_pooler else "cls"
+    (tmp_path / "small").mkdir()
+    write_checkpoint(tmp_path / "small", MultiTaskModel(config, {}, pooling=pooling, dropout=0.0, encoder_dropout=0.0))
+    found = counts(capsys, "--params", write_params(tmp_path / "small", "pooler", entities=["x"]))
+    heads, pooler = (4 + 1) * (2 + 3), (4 + 1) * 4
+    assert found["heads_only", None] == heads + (0 if has_pooler else pooler)
+    assert found["all", None] - found["heads_only", None] > pooler
+
+
+def test_parameters_learns_labels_that_are_auto_from_the_tokens(write_params, folders, tmp_path, capsys):
+    tokens = tmp_path / "tokens"
+    tokens.mkdir()
+    path = write_params(entities="auto")
+    text = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    text["tasks"]["names"] = text["tasks"].pop("entities")
+    text["corpora"]["entities"]["tags"] = {"names": "Tag"}
+    text["train"] |= {"batch_size": 8, "loss_weights": "uncertainty"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(text, sort_keys=False))
+    words = ["--params", path, "--tokens", str(tokens)]
+    with pytest.raises(
+        SystemExit,
+        match=r"tandem: tasks\.names\.labels is auto.* no tokens in .*entities: run `dvc repro tokenize-align` first",
+    ):
+        main(["parameters", *words])
+    (tokens / "entities").symlink_to(folders["people"])
+    assert "names (3 outputs)" in parameters(capsys, *words)
+
+
+def test_parameters_without_params_says_where_to_run(tmp_path):
+    with pytest.raises(SystemExit, match=r"tandem: .*params\.yaml is missing: run from the project's root"):
+        main(["parameters", "--params", str(tmp_path / "params.yaml")])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], ["summary", "parameters", "what each choice of train.trainable costs"]),
+        (["parameters"], ["--params", "--tokens", "--json", "AdamW", "dvc exp run -S"]),
+    ],
+)
+def test_help_helps(words, expected, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*words, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert [part for part in expected if part not in text] == []
 
 
 def test_help_names_the_commands_and_waits_for_no_library():
