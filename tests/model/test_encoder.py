@@ -11,7 +11,9 @@ from transformers import BertModel
 
 from tandem.errors import TandemError
 from tandem.model import layouts
-from tandem.model.encoder import Encoder
+from tandem.model.attention import attend
+from tandem.model.dropout import Dropout, Noise
+from tandem.model.encoder import Encoder, FeedForward
 from tandem.model.multitask import MultiTaskModel
 from tandem.model.pretrained import locate
 from tandem.model.weights import weight_names
@@ -25,8 +27,8 @@ from tests.model.references import (
 )
 
 TOLERANCE = 1e-5
-LENGTHS = [7, 1, 19, 2, 19, 12]
-REAL_INIT = layouts.Unpadded.__init__
+LENGTHS = [7, 1, 19, 2, 19, 12, 17]
+REAL_INIT = layouts.Padded.__init__
 
 
 @pytest.mark.parametrize("is_fused", [True, False])
@@ -53,7 +55,7 @@ def test_eps_comes_from_the_checkpoint(tmp_path: Path) -> None:
 def test_order_and_padding_do_not_matter(model: MultiTaskModel) -> None:
     ids, mask = random_batch(LENGTHS)
     hidden = model.encode(ids, mask)
-    order = torch.tensor([3, 0, 5, 2, 4, 1])
+    order = torch.tensor([3, 0, 5, 2, 6, 4, 1])
     assert torch.allclose(model.encode(ids[order], mask[order]), hidden[order], atol=TOLERANCE)
     alone = model.encode(ids[:1, :7], mask[:1, :7])
     assert torch.allclose(alone, hidden[:1, :7], atol=TOLERANCE)
@@ -80,6 +82,71 @@ def test_every_gradient_equals_the_reference(model: MultiTaskModel, reference: B
         scale = max(1.0, expected.abs().max().item())
         assert (ours[our_name].grad - expected).abs().max().item() <= TOLERANCE * scale, our_name
     reference.zero_grad()
+
+
+def _gradients(model: MultiTaskModel, ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """The gradients of one loss over all pieces, with dropout if the model is in training."""
+    model.zero_grad()
+    model.noise.seat(3, 1, range(len(ids)))
+    weights = torch.randn(int(mask.sum()), 32, generator=torch.Generator().manual_seed(2))
+    hidden = model.encode(ids, mask)
+    model.noise.seat(3, 2, range(len(ids)))  # as for the next batch
+    (hidden[mask] * weights).sum().backward()
+    return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+
+
+def test_checkpointing_changes_no_bit(checkpoint: Path, skips_padding: bool) -> None:
+    model = load_ours(checkpoint, encoder_dropout=0.3).train()
+    model.encoder.skips_padding = skips_padding
+    ids, mask = random_batch(LENGTHS)
+    expected = _gradients(model, ids, mask)
+    model.encoder.checkpoints_layers = True
+    found = _gradients(model, ids, mask)
+    assert len(expected) > 30
+    assert all(torch.equal(found[name], gradient) for name, gradient in expected.items())
+
+
+def test_padding_changes_no_gradient(checkpoint: Path) -> None:
+    """The same masks with and without padding, and blocks of one text or of several lengths."""
+    model = load_ours(checkpoint, encoder_dropout=0.3).train()
+    ids, mask = random_batch(LENGTHS)
+    expected = _gradients(model, ids, mask)
+    model.encoder.skips_padding = True
+    for name, gradient in _gradients(model, ids, mask).items():
+        assert torch.allclose(gradient, expected[name], atol=TOLERANCE * max(1.0, float(expected[name].abs().max())))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_near(checkpoint: Path, skips_padding: bool, dtype: torch.dtype) -> None:
+    model = load_ours(checkpoint, encoder_dropout=0.1).train()
+    model.encoder.skips_padding = skips_padding
+    ids, mask = random_batch(LENGTHS)
+    expected = _gradients(model, ids, mask)
+    with torch.autocast("cpu", dtype):
+        found = _gradients(model, ids, mask)
+    for name, gradient in expected.items():
+        assert functional.cosine_similarity(found[name].flatten(), gradient.flatten(), dim=0) > 0.98, name
+
+
+@pytest.mark.parametrize("prob", [0.0, 0.4])
+def test_gradients_of_attention(prob: float) -> None:
+    """Against finite differences, for texts of one block and of several, one piece long and more."""
+    _, mask = random_batch([5, 4, 5, 1])
+    dropout = Dropout(prob, noise=Noise())
+    dropout.noise.seat(1, 2, range(4))
+    for layout in (layouts.Unpadded, layouts.Padded):
+        laid = layout(mask, dropout.noise.draws(dropout.noise.identities(mask.shape, mask.device)))
+        blocks = laid.blocks(2)
+        stacked = torch.randn(int(blocks.from_vectors.numel()) // 2, 3, 2, 3, dtype=torch.float64, requires_grad=True)
+        drawn = blocks.mask(dropout, laid.draws) if prob else None
+        assert torch.autograd.gradcheck(lambda values: attend(values, blocks, drawn), stacked)  # noqa: B023
+
+
+def test_gradients_of_the_feed_forward() -> None:
+    layer = FeedForward(width=3, inner_width=5).double()
+    hidden = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
+    weights = tuple(layer.parameters())
+    assert torch.autograd.gradcheck(lambda hidden, *_: layer(hidden), (hidden, *weights))
 
 
 def test_too_many_pieces_are_refused(model: MultiTaskModel) -> None:
@@ -174,21 +241,15 @@ def test_a_wrong_encoder_fails(model: MultiTaskModel, reference: BertModel, muta
     assert largest_difference(model.encoder, reference, *random_batch(LENGTHS)) > 10 * TOLERANCE
 
 
-def _forget_the_mask(layout: layouts.Padded, mask: Tensor) -> None:
-    layout.positions, layout.attended = torch.arange(mask.shape[1]), None
-
-
-def _take_all_for_one_text(layout: layouts.Unpadded, mask: Tensor) -> None:
-    right = layouts.Unpadded.__new__(layouts.Unpadded)
-    REAL_INIT(right, mask)
-    layout.__dict__.update(right.__dict__, runs=[(1, len(right.places))])
+def _forget_the_mask(layout: layouts.Padded, mask: Tensor, draws: None) -> None:
+    REAL_INIT(layout, torch.ones_like(mask), draws)
 
 
 @pytest.mark.parametrize(
     ("place", "name", "value"),
     [
         (layouts.Padded, "__init__", _forget_the_mask),
-        (layouts.Unpadded, "__init__", _take_all_for_one_text),
+        (layouts, "_bias", lambda attended: None),
         (functional, "gelu", partial(functional.gelu, approximate="tanh")),
     ],
     ids=["no mask", "no ends of texts", "tanh GELU"],
@@ -201,7 +262,7 @@ def test_a_wrong_step_fails(
     name: str,
     value: object,
 ) -> None:
-    model.encoder.skips_padding = place is layouts.Unpadded
+    model.encoder.skips_padding = place is layouts
     original = reference(*random_batch(LENGTHS), output_hidden_states=True).hidden_states
     monkeypatch.setattr(place, name, value)
     ids, mask = random_batch(LENGTHS)

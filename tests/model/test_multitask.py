@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from transformers import BertModel
 
 from tandem.errors import TandemError
+from tandem.model.dropout import piece_identities
 from tandem.model.multitask import MultiTaskModel, pool
 from tests.model.references import BERT_BASE, HEADS, load_ours, random_batch
 
@@ -36,6 +38,23 @@ def test_stored_vectors_give_the_same_scores(model: MultiTaskModel) -> None:
 
 def _pooled_alone(text: Tensor, pooling: str) -> Tensor:
     return {"cls": text[0], "mean": text.sum(dim=0) / len(text), "max": text.max(dim=0).values}[pooling]
+
+
+def test_heads_drop_by_identity(checkpoint: Path) -> None:
+    """From gathered or stored vectors as from whole batches, if they bring their identities."""
+    model = load_ours(checkpoint, dropout=0.4).train()
+    ids, mask = random_batch([4, 9])
+    model.noise.seat(1, 2, np.array([40, 90]))
+    scores, hidden = model(ids, mask), model.encode(ids, mask)
+    model.noise.seat(1, 2, [0])  # the heads ask for seed and step alone
+    keys = torch.tensor([40, 90])
+    rows, columns = mask.nonzero(as_tuple=True)
+    pieces = model.apply_head("entities", hidden[rows, columns], piece_identities(keys[rows], columns))
+    assert torch.allclose(pieces, scores["entities"][mask], atol=1e-6)
+    texts = model.apply_head("sentiment", model.pool(hidden, mask), piece_identities(keys, torch.tensor(0)))
+    assert torch.allclose(texts, scores["sentiment"], atol=1e-6)
+    with pytest.raises(AssertionError, match="identities"):
+        model.apply_head("entities", hidden)
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "max"])

@@ -1,17 +1,17 @@
 """Dropout whose draws belong to a text, not to its place in a batch.
 
-The mask of a text is a pure function of (seed, step, the text's row number, the place in the network): Philox
-(Salmon et al. 2011) is keyed by seed and place and counts on from (step, row). Values are drawn in the order of
-positions, so the draws of real positions depend neither on the padding nor on the batch's other texts, and
-splitting a batch differently, or over several processes, changes nothing.
+A mask is a pure function of (seed, step, the text's key, the position in it, the place in the network, the channel):
+counters are hashed (as in Salmon et al. 2011, here by multiplying and shifting as splitmix64 does, Steele et al.
+2014), and no generator has a state. So the same text is masked alike in any batch, with or without padding, in any
+process and, all arithmetic being on integers, on any device. A mask is drawn again in the backward pass, not kept.
 
-Shapes: batch, seq, hidden, heads.
+Shapes: batch, seq, hidden; `rows` are the vectors to mask, whatever their layout; a word of 64 bits holds 4 draws.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,38 +19,49 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 _LEVELS = 1 << 16  # a draw is one of so many whole numbers
+_DRAWS_PER_WORD = 4
+_WORDS = 1 << 64
+_GOLDEN, _FIRST, _SECOND = -0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15  # of splitmix64, as int64
+
+
+class Draws(NamedTuple):
+    """What a forward's masks depend on, beside the place in the network and the channel."""
+
+    seed: int
+    step: int
+    identities: Tensor  # (rows...) int64: of text and position
 
 
 class Noise:
-    """The source of one model's dropout masks: seat it on the batch's rows before each training forward."""
+    """The source of one model's dropout masks: seat it on the batch's texts before each training forward."""
 
     def __init__(self) -> None:
         self._n_sites = 0
         self._seed = 0
         self._step = 0
-        self._rows: tuple[int, ...] | None = None
+        self._keys: Tensor | None = None
 
     def new_site(self) -> int:
         """Number a place in the network that draws its own masks."""
         self._n_sites += 1
         return self._n_sites
 
-    def seat(self, seed: int, step: int, rows: Sequence[int]) -> None:
-        """Say what the next forward is about: `rows` holds a number for each text, unique within the step."""
-        assert len(set(rows)) == len(rows), "two texts of one step must not share their noise"
-        self._seed, self._step, self._rows = seed % (1 << 64), step, tuple(rows)
+    def seat(self, seed: int, step: int, keys: Sequence[int] | NDArray[np.int64]) -> None:
+        """Say what the next forward is about: `keys` holds an int64 for each text, unique within the step."""
+        keys = np.asarray(keys, dtype=np.int64)
+        assert len(np.unique(keys)) == len(keys), "two texts of one step must not share their noise"
+        self._seed, self._step, self._keys = seed, step, torch.from_numpy(keys.copy())
 
-    def draws(self, site: int, shape: Sequence[int]) -> NDArray[np.uint16]:
-        """Draw whole numbers below 65,536, text by text in the order of `shape`, whose first size is the batch."""
-        assert self._rows is not None, "noise.seat must be called before a forward in training with dropout"
-        assert len(self._rows) == shape[0], f"the noise is seated for {len(self._rows)} texts, got {shape[0]}"
-        count = math.prod(shape[1:])
-        raw = np.empty((len(self._rows), -(-count // 4)), dtype="<u8")  # four draws in each
-        for index, row in enumerate(self._rows):
-            key = np.array([self._seed, site], dtype=np.uint64)
-            counter = np.array([0, 0, self._step, row], dtype=np.uint64)
-            raw[index] = np.random.Philox(key=key, counter=counter).random_raw(raw.shape[1])
-        return raw.view("<u2")[:, :count].reshape(shape)
+    def identities(self, shape: Sequence[int], device: torch.device) -> Tensor:
+        """Who the pieces of the seated texts are: (batch, seq) int64 for that shape."""
+        assert self._keys is not None, "noise.seat must be called before a forward in training with dropout"
+        assert len(self._keys) == shape[0], f"the noise is seated for {len(self._keys)} texts, got {shape[0]}"
+        return piece_identities(self._keys.to(device)[:, None], torch.arange(shape[1], device=device))
+
+    def draws(self, identities: Tensor) -> Draws:
+        """The masks of this step for rows that are so identified: (rows...) int64."""
+        assert self._keys is not None, "noise.seat must be called before a forward in training with dropout"
+        return Draws(self._seed, self._step, identities)
 
 
 class Dropout(nn.Module):
@@ -67,28 +78,85 @@ class Dropout(nn.Module):
         """Whether a forward now would drop anything."""
         return self.training and self.prob > 0
 
-    def forward(self, values: Tensor) -> Tensor:
-        """Drop from text vectors (batch, hidden), pieces (batch, seq, hidden) or attention (batch, heads, seq, seq)."""
+    def forward(self, values: Tensor, draws: Draws | None) -> Tensor:
+        """Drop from values (rows..., channels), as `draws` for (rows...) has it."""
         if not self.is_active:
             return values
-        keep = torch.from_numpy(self._kept(values.shape)).to(values.device)
-        return values * keep.to(values.dtype).mul_(1 / (1 - self.prob))
+        assert draws is not None, "dropout in training needs the identities of what it drops from"
+        assert draws.identities.shape == values.shape[:-1], "one identity for each vector"
+        return _Drop.apply(values, self.mask(draws, values.shape[-1]))  # type: ignore[no-any-return, no-untyped-call]
+
+    def mask(self, draws: Draws, n_channels: int) -> Mask:
+        """Which of (rows, channels) to keep at this place in the network."""
+        key = hashed(hashed(hashed(draws.seed) + draws.step) + self.site)
+        return Mask(draws.identities.flatten(), key, n_channels=n_channels, threshold=round(self.prob * _LEVELS))
 
     def extra_repr(self) -> str:
         """What `print(model)` shows."""
         return f"prob={self.prob}, site={self.site}"
 
-    def _kept(self, shape: torch.Size) -> NDArray[np.bool_]:
-        threshold = round(self.prob * _LEVELS)
-        if len(shape) < 4:
-            return self.noise.draws(self.site, shape) >= threshold  # (batch, hidden) or (batch, seq, hidden)
-        batch, heads, seq, _ = shape
-        kept = self.noise.draws(self.site, (batch, seq * seq, heads)) >= threshold
-        ordered = kept[:, _pair_order(seq)]  # (batch, seq, seq, heads)
-        return np.ascontiguousarray(ordered.transpose(0, 3, 1, 2))  # (batch, heads, seq, seq)
+
+class Mask:
+    """Which values of some rows to keep, drawn whenever it is asked for; what is kept is to be scaled by `scale`."""
+
+    def __init__(self, identities: Tensor, key: int, *, n_channels: int, threshold: int) -> None:
+        self.threshold = threshold
+        self.scale = _LEVELS / (_LEVELS - threshold)
+        self.start = _halved((identities + key)[:, None] * _FIRST)  # (rows, 1)
+        self.factor = self.start * _SECOND | 1  # (rows, 1)
+        self.channels = torch.arange(1, 1 - -n_channels // _DRAWS_PER_WORD, device=identities.device) * _GOLDEN
+
+    def kept(self, n_channels: int, dtype: torch.dtype, rows: slice = slice(None)) -> Tensor:
+        """Draw for some rows and the first channels: (rows, channels), 1 where kept and 0 where not."""
+        words = self.start[rows] ^ self.channels[: -(-n_channels // _DRAWS_PER_WORD)]  # (rows, words)
+        words *= self.factor[rows]  # an odd factor for each row (multiply-shift, Dietzfelbinger et al. 1997)
+        words = _halved(words).mul_(_SECOND)
+        return words.view(torch.int16).ge_(self.threshold - _LEVELS // 2)[:, :n_channels].to(dtype)
 
 
-def _pair_order(seq: int) -> NDArray[np.int64]:
-    """Number the pairs of positions so that those of a shorter text come first: (seq, seq)."""
-    query, key = np.ogrid[:seq, :seq]
-    return np.where(query >= key, query * query + key, key * key + key + 1 + query)
+class _Drop(torch.autograd.Function):
+    """Multiplication by a mask that is drawn once more, rather than kept, for the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, mask: Mask) -> Tensor:
+        ctx.mask = mask
+        return _masked(values, mask)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return _masked(gradient, ctx.mask), None
+
+
+def piece_identities(keys: Tensor, positions: Tensor) -> Tensor:
+    """Who a vector is: an int64 for a text's key and a position in it, of int64 tensors that broadcast.
+
+    A text's pooled vector takes the identity of its position 0.
+    """
+    return _mixed(_mixed(keys) + positions)
+
+
+def hashed(number: int) -> int:
+    """The int64 that a whole number is mixed to, by splitmix64's output function."""
+    word = (number + _GOLDEN) % _WORDS
+    for n_bits, factor in ((30, _FIRST), (27, _SECOND), (31, 1)):
+        word = (word ^ (word >> n_bits)) * factor % _WORDS
+    return word - _WORDS * (word >= _WORDS // 2)
+
+
+def _mixed(words: Tensor) -> Tensor:
+    """`hashed` for int64 tensors, which wrap around."""
+    words = words + _GOLDEN
+    for n_bits, factor in ((30, _FIRST), (27, _SECOND), (31, 1)):
+        shifted = (words >> n_bits) & ((1 << 64 - n_bits) - 1)  # zeros come in
+        words = (words ^ shifted) * factor
+    return words
+
+
+def _halved(words: Tensor) -> Tensor:
+    """Let each word's high half into its low one, in place; the sign comes in above, where products never miss it."""
+    return words.bitwise_xor_(words >> 32)
+
+
+def _masked(values: Tensor, mask: Mask) -> Tensor:
+    return mask.kept(values.shape[-1], values.dtype).view(values.shape).mul_(values).mul_(mask.scale)

@@ -1,6 +1,6 @@
 """The encoder of BERT (Devlin et al. 2019): embeddings, then blocks of self-attention and feed-forward.
 
-Post-norm, exact GELU, learnt positions, one segment. Attention runs fused unless its own dropout is active.
+Post-norm, exact GELU, learnt positions, one segment.
 
 Shapes: batch, seq, hidden, heads, head_width; `...` is what the layout makes of (batch, seq).
 """
@@ -8,13 +8,16 @@ Shapes: batch, seq, hidden, heads, head_width; `...` is what the layout makes of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from tandem.errors import TandemError
-from tandem.model.dropout import Dropout, Noise
+from tandem.model.attention import SelfAttention
+from tandem.model.dropout import Draws, Dropout, Noise
 from tandem.model.layouts import Layout, Padded, Unpadded, is_right_padded
 
 
@@ -40,7 +43,8 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.skips_padding = False
-        noise = noise or Noise()
+        self.checkpoints_layers = False
+        self.noise = noise = noise or Noise()
         self.embeddings = Embeddings(
             vocabulary_size=config.vocabulary_size,
             max_positions=config.max_positions,
@@ -69,9 +73,13 @@ class Encoder(nn.Module):
         Raises `TandemError` for more pieces than the encoder has positions.
         """
         layout = self._layout(mask)
-        hidden: Tensor = self.embeddings(layout.pack(ids), layout.positions)
+        hidden: Tensor = self.embeddings(layout.pack(ids), layout.positions, layout.draws)
         for layer in self.layers:
-            hidden = layer(hidden, layout)
+            if self.checkpoints_layers and torch.is_grad_enabled():
+                # computed anew for the gradient (Chen et al. 2016); the masks are drawn alike without torch's state
+                hidden = checkpoint(layer, hidden, layout, use_reentrant=False, preserve_rng_state=False)
+            else:
+                hidden = layer(hidden, layout)
         return layout.unpack(hidden)
 
     def fuse_attention(self, is_fused: bool) -> None:
@@ -82,22 +90,23 @@ class Encoder(nn.Module):
     def layer_outputs(self, ids: Tensor, mask: Tensor) -> list[Tensor]:
         """As `forward`, but return what the embeddings and every layer give: 1 + n_layers of (batch, seq, hidden)."""
         layout = self._layout(mask)
-        outputs = [self.embeddings(layout.pack(ids), layout.positions)]
+        outputs = [self.embeddings(layout.pack(ids), layout.positions, layout.draws)]
         for layer in self.layers:
             outputs.append(layer(outputs[-1], layout))
         return [layout.unpack(hidden) for hidden in outputs]
 
     def _layout(self, mask: Tensor) -> Layout:
-        """Skip padding if that is asked for and possible: masks of dropout are drawn for padded batches."""
+        """Skip padding if that is asked for and possible; take the noise's seat, which may change before backward."""
         limit = self.config.max_positions
         if mask.shape[1] > limit:
             raise TandemError(
                 f"a text of {mask.shape[1]} word pieces does not fit the encoder, which has {limit} positions: "
                 f"set tokenize_align.max_length to at most {limit}"
             )
-        if self.skips_padding and not self.embeddings.dropout.is_active and is_right_padded(mask):
-            return Unpadded(mask)
-        return Padded(mask)
+        draws = None
+        if self.embeddings.dropout.is_active:
+            draws = self.noise.draws(self.noise.identities(mask.shape, mask.device))
+        return (Unpadded if self.skips_padding and is_right_padded(mask) else Padded)(mask, draws)
 
 
 class Embeddings(nn.Module):
@@ -120,10 +129,10 @@ class Embeddings(nn.Module):
         self.norm = nn.LayerNorm(width, eps=norm_eps)
         self.dropout = dropout
 
-    def forward(self, ids: Tensor, positions: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, positions: Tensor, draws: Draws | None = None) -> Tensor:
         """Embed `ids` (...) at `positions`, which broadcast to them; returns (..., hidden)."""
         summed = self.pieces(ids) + self.segments.weight[0] + self.positions(positions)  # (..., hidden)
-        return self.dropout(self.norm(summed))  # type: ignore[no-any-return]
+        return self.dropout(self.norm(summed), draws)  # type: ignore[no-any-return]
 
 
 class Layer(nn.Module):
@@ -148,42 +157,10 @@ class Layer(nn.Module):
 
     def forward(self, hidden: Tensor, layout: Layout) -> Tensor:
         """Transform (..., hidden), as `layout` has laid it out."""
-        hidden = self.attention_norm(hidden + self.attention_dropout(self.attention(hidden, layout)))
-        return self.feed_forward_norm(hidden + self.feed_forward_dropout(self.feed_forward(hidden)))  # type: ignore[no-any-return]
-
-
-class SelfAttention(nn.Module):
-    """Multi-head scaled dot-product attention of a text to itself (Vaswani et al. 2017)."""
-
-    def __init__(self, *, width: int, n_heads: int, dropout: Dropout) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.output = nn.Linear(width, width)
-        self.dropout = dropout
-        self.is_fused = True
-
-    def forward(self, hidden: Tensor, layout: Layout) -> Tensor:
-        """Let the pieces of each text see each other: (..., hidden) in and out."""
-        stacked = self.query_key_value(hidden).unflatten(-1, (3, self.n_heads, -1))  # (..., 3, heads, head_width)
-        mixed = [self._mix(block, layout.attended) for block in layout.blocks(stacked)]
-        return self.output(layout.join(mixed))  # type: ignore[no-any-return]
-
-    def _mix(self, block: Tensor, attended: Tensor | None) -> Tensor:
-        """Mix values of a block: (batch, seq, 3, heads, head_width) in, (batch, seq, hidden) out."""
-        query, key, value = block.permute(2, 0, 3, 1, 4)  # 3 of (batch, heads, seq, head_width)
-        if self.is_fused and not self.dropout.is_active:
-            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attended)
-        else:
-            mixed = self._attend(query, key, value, attended)
-        return mixed.transpose(1, 2).flatten(2)  # (batch, seq, hidden)
-
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor, attended: Tensor | None) -> Tensor:
-        """Attend step by step, with dropout: three of (batch, heads, seq, head_width) in, one out."""
-        scores = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5  # (batch, heads, seq, seq)
-        if attended is not None:
-            scores = scores.masked_fill(~attended, -torch.inf)
-        return self.dropout(scores.softmax(dim=-1)) @ value  # type: ignore[no-any-return]  # (batch, heads, seq, head_width)
+        mixed = self.attention_dropout(self.attention(hidden, layout), layout.draws)
+        hidden = self.attention_norm(hidden + mixed)
+        transformed = self.feed_forward_dropout(self.feed_forward(hidden), layout.draws)
+        return self.feed_forward_norm(hidden + transformed)  # type: ignore[no-any-return]
 
 
 class FeedForward(nn.Module):
@@ -196,4 +173,27 @@ class FeedForward(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Transform each vector of (..., hidden) by itself."""
-        return self.outer(functional.gelu(self.inner(hidden)))  # type: ignore[no-any-return]
+        inner = self.inner(hidden)  # (..., inner)
+        if not torch.is_grad_enabled():
+            return self.outer(functional.gelu(inner))  # type: ignore[no-any-return]
+        weight, bias = self.outer.weight.to(inner.dtype), self.outer.bias.to(inner.dtype)
+        return _GeluLinear.apply(inner, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _GeluLinear(torch.autograd.Function):
+    """GELU, then a linear layer; the GELU's output, the widest of all, is computed once more rather than kept."""
+
+    @staticmethod
+    def forward(ctx: Any, inner: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(inner, weight)
+        return functional.linear(functional.gelu(inner), weight, bias)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        inner, weight = ctx.saved_tensors
+        needs_inner, needs_weight, needs_bias = ctx.needs_input_grad
+        rows = gradient.flatten(0, -2)  # (rows, hidden)
+        to_weight = rows.t() @ functional.gelu(inner).flatten(0, -2) if needs_weight else None
+        to_inner = torch.ops.aten.gelu_backward(gradient @ weight, inner) if needs_inner else None
+        return to_inner, to_weight, rows.sum(dim=0) if needs_bias else None

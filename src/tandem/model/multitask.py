@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tandem.errors import TandemError
-from tandem.model.dropout import Dropout, Noise
+from tandem.model.dropout import Draws, Dropout, Noise
 from tandem.model.encoder import Encoder, EncoderConfig
 
 Pooling = Literal["cls", "mean", "max", "pooler"]
@@ -40,9 +40,9 @@ class Head(nn.Module):
         self.dropout = dropout
         self.linear = nn.Linear(width, n_labels)
 
-    def forward(self, vectors: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, draws: Draws | None = None) -> Tensor:
         """Score vectors: (..., hidden) in, (..., labels) out."""
-        return self.linear(self.dropout(vectors))  # type: ignore[no-any-return]
+        return self.linear(self.dropout(vectors, draws))  # type: ignore[no-any-return]
 
 
 class MultiTaskModel(nn.Module):
@@ -85,8 +85,12 @@ class MultiTaskModel(nn.Module):
         """
         tasks = tuple(self.heads) if tasks is None else tasks
         hidden = self.encode(ids, mask)
-        pooled = self.pool(hidden, mask) if any(map(self._is_classification, tasks)) else hidden
-        return {task: self.apply_head(task, pooled if self._is_classification(task) else hidden) for task in tasks}
+        is_drawing = any(self._is_drawing(task) for task in tasks)
+        identities = self.noise.identities(mask.shape, mask.device) if is_drawing else None  # (batch, seq)
+        texts = pieces = (hidden, identities)
+        if any(map(self._is_classification, tasks)):
+            texts = (self.pool(hidden, mask), None if identities is None else identities[:, 0])
+        return {task: self.apply_head(task, *(texts if self._is_classification(task) else pieces)) for task in tasks}
 
     def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Encode pieces: ids (batch, seq) int64 and mask (batch, seq) bool in, (batch, seq, hidden) out."""
@@ -98,9 +102,15 @@ class MultiTaskModel(nn.Module):
             return torch.tanh(self.pooler(hidden[:, 0]))  # (batch, hidden)
         return pool(hidden, mask, self.pooling)
 
-    def apply_head(self, task: str, vectors: Tensor) -> Tensor:
-        """Score vectors of texts or pieces, as the task's kind wants: (..., hidden) in, (..., labels) out."""
-        return self.heads[task](vectors)  # type: ignore[no-any-return]
+    def apply_head(self, task: str, vectors: Tensor, identities: Tensor | None = None) -> Tensor:
+        """Score vectors of texts or pieces, as the task's kind wants: (..., hidden) in, (..., labels) out.
+
+        identities: (...) int64, as `piece_identities` gives them; needed where the head's dropout is active.
+        """
+        if not self._is_drawing(task):
+            return self.heads[task](vectors)  # type: ignore[no-any-return]
+        assert identities is not None, "a head's dropout needs the identities of the vectors"
+        return self.heads[task](vectors, self.noise.draws(identities))  # type: ignore[no-any-return]
 
     def initialise_heads(self, generator: torch.Generator) -> None:
         """Draw the weights that no checkpoint holds: the heads, and the pooler unless a pretrained one is loaded."""
@@ -117,6 +127,11 @@ class MultiTaskModel(nn.Module):
         if not any(parameter.requires_grad for parameter in self.encoder.parameters()):
             self.encoder.eval()
         return self
+
+    def _is_drawing(self, task: str) -> bool:
+        head = self.heads[task]
+        assert isinstance(head, Head)
+        return head.dropout.is_active
 
     def _is_classification(self, task: str) -> bool:
         return self.head_configs[task].kind == "classification"
