@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
-import psutil
 import torch
 
 from tandem.errors import TandemError
 from tandem.hardware.execution import Demand, Execution, with_micro_batch
 from tandem.hardware.machine import Machine
+from tandem.hardware.memory import is_out_of_memory, peak_bytes, used_bytes
 from tandem.model.encoder import EncoderConfig
 from tandem.model.multitask import HeadConfig, MultiTaskModel
 
@@ -44,19 +43,17 @@ def settle(execution: Execution, machine: Machine, demand: Demand, encoder: Enco
 def _peak_of_one_step(execution: Execution, demand: Demand, encoder: EncoderConfig) -> int | None:
     """Peak memory of the step in bytes, or None if the machine ran out of it."""
     device = torch.device(execution.device)
-    before = _used_bytes(device)
+    before = used_bytes(device)
     try:
         _one_step(execution, demand, encoder, device)
-    except (torch.OutOfMemoryError, MemoryError):
-        return None
-    except RuntimeError as error:  # how PyTorch's CPU allocator says it
-        if "allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         return None
     finally:
         if device.type == "cuda":
             torch.cuda.empty_cache()
-    return max(0, _peak_bytes(device) - before)
+    return max(0, peak_bytes(device) - before)
 
 
 def _one_step(execution: Execution, demand: Demand, encoder: EncoderConfig, device: torch.device) -> None:
@@ -69,21 +66,3 @@ def _one_step(execution: Execution, demand: Demand, encoder: EncoderConfig, devi
         loss = model(ids, torch.ones_like(ids, dtype=torch.bool))["task"].float().logsumexp(-1).mean()
     loss.backward()
     optimizer.step()
-
-
-def _used_bytes(device: torch.device) -> int:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        return torch.cuda.memory_allocated(device)
-    return psutil.Process().memory_info().rss
-
-
-def _peak_bytes(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if sys.platform == "win32":
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource  # noqa: PLC0415 - Unix alone has it
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
