@@ -61,8 +61,8 @@ def write_store(folder: Path, encoder: Path, records: dict[str, list[Record]]) -
 
 def open_all(folders: dict[str, Path], split: str) -> Examples:
     """The examples of one split over corpora."""
-    stores = {name: TokenStore.open(folder / split) for name, folder in folders.items()}
-    return gather_examples(stores, TASKS, task_labels(TASKS, tuple(stores.values())))
+    stores = [TokenStore.open(folder / split) for folder in folders.values()]
+    return gather_examples(stores, TASKS, task_labels(TASKS, stores))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Padding and grouping."""
+"""Grouping by length."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tandem.corpora.records import Record
-from tandem.tokens.batching import PassSize, group_by_length, pad
+from tandem.tokens.batching import PassSize, group_by_length
 from tandem.tokens.packing import Packer
-from tandem.tokens.ragged import IGNORED
 from tandem.tokens.store import TokenStore
 from tandem.tokens.tokenizer import Tokenizer
 from tandem.tokens.vocabulary import Vocabularies
-from tests.tokens.conftest import VOCABULARY, settings
+from tests.tokens.conftest import settings
 
 
 @pytest.fixture
@@ -26,22 +25,6 @@ def store(tokenizer: Tokenizer) -> TokenStore:
         Record(row=5, words=()),
     ]
     return Packer(tokenizer, settings(), vocabularies).pack(records)[0]
-
-
-def test_pad(store: TokenStore) -> None:
-    padded = pad(store, np.array([1, 0]))
-    the, letter, rest = (VOCABULARY.index(token) for token in ("the", "z", "##z"))
-    assert padded.ids.tolist() == [[2, VOCABULARY.index("a"), 3, 0, 0], [2, the, letter, rest, 3]]
-    assert padded.ids.dtype == np.int64
-    assert padded.mask.tolist() == [[True] * 3 + [False] * 2, [True] * 5]
-    assert padded.take(store.piece_words, -1).tolist() == [[-1, 0, -1, -1, -1], [-1, 0, 1, -1, -1]]
-    tags = padded.take(store.piece_tags["entities"], IGNORED)
-    assert tags.tolist() == [[IGNORED] * 5, [IGNORED, 0, 1, IGNORED, IGNORED]]
-
-
-def test_pad_nothing(store: TokenStore) -> None:
-    padded = pad(store, np.empty(0, dtype=np.int64))
-    assert padded.ids.shape == padded.mask.shape == (0, 0)
 
 
 def test_windows_of(store: TokenStore) -> None:

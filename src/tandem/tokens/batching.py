@@ -1,43 +1,14 @@
-"""From packed windows to padded batches, without a loop over pieces."""
+"""Which windows go through the encoder together."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandem.tokens.ragged import Ints
-from tandem.tokens.store import TokenStore
 
 OVERHEAD = 1 / 16  # what a pass costs beside its pieces, as a share of a full pass
-
-
-class PaddedWindows(NamedTuple):
-    """Windows side by side, as long as the longest of them: all arrays are (rows, seq).
-
-    `ids` are padded with the pad id; `mask` is True at real pieces; `places` are positions in the store's arrays of
-    pieces, 0 at padding.
-    """
-
-    ids: Ints
-    mask: NDArray[np.bool_]
-    places: Ints
-
-    def take(self, values: NDArray[Any], fill: int) -> Ints:
-        """Lay out another array of the store alike: (pieces) to (rows, seq), with `fill` at padding."""
-        return np.where(self.mask, values[self.places], fill).astype(np.int64)
-
-
-def pad(store: TokenStore, windows: Ints) -> PaddedWindows:
-    """Gather the given windows (rows) and pad them to the longest."""
-    starts = store.window_starts[windows]
-    lengths = store.window_starts[np.asarray(windows) + 1] - starts
-    columns = np.arange(lengths.max(initial=0))
-    mask = columns < lengths[:, None]  # (rows, seq)
-    places = np.where(mask, starts[:, None] + columns, 0)  # (rows, seq)
-    ids = np.where(mask, store.pieces[places], store.meta.pad_id).astype(np.int64)
-    return PaddedWindows(ids, mask, places)
 
 
 class PassSize(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tandem.corpora.records import Record, read_records
 from tandem.corpora.splitting import SPLITS
+from tandem.corpora.tag_schemes import tag_names
 from tandem.errors import TandemError
 from tandem.tokens.ragged import IGNORED
 
@@ -31,11 +32,6 @@ class Vocabularies:
     kinds: Mapping[str, Kind]
     names: Mapping[str, tuple[str, ...]]
     train_names: Mapping[str, tuple[str, ...]]
-
-
-def tag_names(types: Iterable[str]) -> tuple[str, ...]:
-    """The IOB2 tags of entity types."""
-    return ("O", *(f"{mark}-{kind}" for kind in sorted(types) for mark in "BI"))
 
 
 def collect_vocabularies(splits: Path) -> Vocabularies:
@@ -72,8 +68,8 @@ def _numbered(labels: Mapping[str, Mapping[str, set[str]]], tags: Mapping[str, M
     return Vocabularies(kinds=kinds, names=names, train_names=train_names)
 
 
-def _types(tags: set[str]) -> set[str]:
-    return {tag[2:] for tag in tags if tag != "O"}
+def _types(tags: set[str]) -> list[str]:
+    return sorted({tag[2:] for tag in tags if tag != "O"})
 
 
 def label_numbers(records: Sequence[Record], task: str, names: Sequence[str]) -> NDArray[np.int16]:
