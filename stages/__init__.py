@@ -22,4 +22,5 @@ def run(stage: Callable[..., str]) -> None:
         sys.exit(f"{name}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    print(f"{name}: {line}", flush=True)
+    if line:  # of several processes, one speaks for all
+        print(f"{name}: {line}", flush=True)

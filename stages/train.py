@@ -1,22 +1,26 @@
 """Train the shared encoder and its heads."""
 
+import os
 from pathlib import Path
 
 from stages import run
-from tandem.artifacts import exclusive
 from tandem.evaluation.validation import score_split
 from tandem.params import load_params
-from tandem.training.run import run_training
+from tandem.training.run import Places, run_training
 
 
 def main() -> str:
-    """Write `data/model/` and `data/train/`."""
+    """Write `data/model/` and `data/train/`, by as many processes as the machine has devices, or as torchrun began."""
+    places = Places(
+        tokens=Path("data/tokens"),
+        hardware=Path("data/hardware.json"),
+        work=Path("work"),
+        model=Path("data/model"),
+        history=Path("data/train"),
+    )
+    n_local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     params = load_params(Path("params.yaml"))
-    with exclusive(Path("work/train.lock"), "a training"):
-        places = {"hardware": Path("data/hardware.json"), "scratch": Path("work")}
-        outcome = run_training(params, Path("data/tokens"), **places, score=score_split)
-        outcome.write(Path("data/model"), Path("data/train"))
-    return outcome.summary()
+    return run_training(params, places, score=score_split, module="stages.train", n_local=n_local)
 
 
 if __name__ == "__main__":

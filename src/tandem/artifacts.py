@@ -6,6 +6,7 @@ Every file is written beside its target and renamed, so that a reader never meet
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -74,6 +75,12 @@ def exclusive(lock: Path, what: str) -> Iterator[None]:
         yield
     finally:
         holder.release()
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

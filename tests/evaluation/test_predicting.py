@@ -13,19 +13,21 @@ from tests.small_corpora import EXECUTION
 @pytest.fixture
 def found(model, valid_examples):
     model.eval()
-    return predict(EncoderPass(model, valid_examples.kinds, EXECUTION), valid_examples, EXECUTION)
+    return predict(
+        EncoderPass(model, valid_examples, EXECUTION, reading=True), valid_examples, size=EXECUTION.pass_size
+    )
 
 
 def test_every_text_and_every_word_is_predicted_once(found, valid_examples):
     assert len(found["mood"].gold) == 8 + 8
-    words = sum(valid_examples.stores[n].word_starts[-1] for n in (1, 2))
+    words = sum(valid_examples.shelf.stores[n].word_starts[-1] for n in (1, 2))
     assert len(found["names"].gold) == words
     assert all(predictions.read.all() for predictions in found.values())
 
 
-def test_gold_answers_come_back_as_they_were(found):
+def test_gold_answers_come_back_as_they_were(found, valid_examples):
     names = np.array(found["names"].names, dtype=object)
-    first_text = (found["names"].stores == 1) & (found["names"].texts == 0)
+    first_text = found["names"].texts == valid_examples.shelf.first_texts[1]
     tags = names[found["names"].gold[first_text]].tolist()
     assert tags[:2] == ["B-person", "O"]
     assert tags[-2:] == ["B-person", "O"]
@@ -34,21 +36,20 @@ def test_gold_answers_come_back_as_they_were(found):
 
 @torch.inference_mode()
 def test_a_long_texts_class_is_the_mean_of_its_windows(found, model, valid_examples):
-    store = valid_examples.stores[0]
+    store = valid_examples.shelf.stores[0]
     text = next(n for n in range(store.n_texts) if len(store.windows_of([n])) > 1)
     logits = []
     for window in store.windows_of([text]):
         ids = torch.from_numpy(store.pieces[store.window_starts[window] : store.window_starts[window + 1]].copy())
         logits.append(model(ids[None].long(), torch.ones(1, len(ids), dtype=torch.bool), ["mood"])["mood"][0])
-    row = np.flatnonzero((found["mood"].stores == 0) & (found["mood"].texts == text))[0]
+    row = np.flatnonzero(found["mood"].texts == text)[0]
     expected = torch.stack(logits).mean(0).numpy()
     np.testing.assert_allclose(found["mood"].logits[row], expected, atol=1e-5)
 
 
 def test_the_size_of_a_pass_changes_nothing(found, model, valid_examples):
-    small = predict(
-        EncoderPass(model, valid_examples.kinds, EXECUTION), valid_examples, replace(EXECUTION, tokens_per_pass=16)
-    )
+    run = EncoderPass(model, valid_examples, EXECUTION, reading=True)
+    small = predict(run, valid_examples, size=EXECUTION.pass_size._replace(tokens=16))
     for task, predictions in found.items():
         np.testing.assert_allclose(small[task].logits, predictions.logits, atol=1e-5)
 
@@ -57,7 +58,6 @@ def blank(gold, logits, read=None, names=("O", "B-x", "I-x")):
     gold = np.array(gold, dtype=np.int64)
     return Predictions(
         names=names,
-        stores=np.zeros(len(gold), dtype=np.int64),
         texts=np.zeros(len(gold), dtype=np.int64),
         gold=gold,
         logits=np.array(logits, dtype=np.float32),

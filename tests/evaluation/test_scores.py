@@ -19,7 +19,6 @@ def predictions(gold, answers, texts, names):
     logits = np.eye(len(names), dtype=np.float32)[np.array(answers, dtype=np.int64)].reshape(len(gold), len(names))
     return Predictions(
         names=tuple(names),
-        stores=np.zeros(len(gold), dtype=np.int64),
         texts=np.array(texts, dtype=np.int64),
         gold=np.array(gold, dtype=np.int64),
         logits=logits,

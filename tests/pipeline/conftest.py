@@ -34,7 +34,8 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            preexec_fn=_take_one_core,
+            timeout=600,
+            preexec_fn=take_one_core,
         )
         assert (done.returncode == 0) == succeeds, done.stdout
         return done.stdout
@@ -73,7 +74,7 @@ AUTHOR = {
 }
 
 
-def _take_one_core() -> None:
+def take_one_core() -> None:
     """Tests run side by side: threads that wait for each other over busy cores would crawl."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {random.choice(sorted(os.sched_getaffinity(0)))})
@@ -105,7 +106,7 @@ def write_project(root: Path) -> Project:
         model__pretrained="encoder",
         tokenize_align__max_length=32,
         tokenize_align__stride=8,
-        train__epochs=2,
+        train__epochs=4,
         train__batch_size=16,
         train__learning_rate=0.01,
         parity_check__sentences=["the film was fine", "the plot was dull"],

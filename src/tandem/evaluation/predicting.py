@@ -8,17 +8,19 @@ Shapes: `rows` are a task's texts (classification) or the words of its texts (ta
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tandem.hardware.execution import Execution
-from tandem.tokens.examples import Examples, Integers, translate
-from tandem.tokens.ragged import IGNORED
+from tandem.tokens.batching import PassSize
+from tandem.tokens.examples import Examples
+from tandem.tokens.ragged import IGNORED, Ints
+from tandem.training.bars import watch
 from tandem.training.passes import Pass
-from tandem.training.progress import watch
+from tandem.training.processes import ALONE, Crew
 
 Floats = NDArray[np.float32]
 
@@ -27,13 +29,17 @@ class Predictions(NamedTuple):
     """One task over one split; `names` are the head's labels, then what only the gold answers hold."""
 
     names: tuple[str, ...]
-    stores: Integers  # (rows,)
-    texts: Integers  # (rows,) number of the text within its store
-    gold: Integers  # (rows,) ids in `names`
+    texts: Ints  # (rows,) number of the text, ascending
+    gold: Ints  # (rows,) ids in `names`
     logits: Floats  # (rows, labels)
     read: NDArray[np.bool_]  # (rows,) False where no window holds the word
 
-    def answers(self) -> Integers:
+    @property
+    def text_starts(self) -> Ints:
+        """The first row of each text: (texts,)."""
+        return np.flatnonzero(np.diff(self.texts, prepend=-1))
+
+    def answers(self) -> Ints:
         """The likeliest label of each row; the first label, for tagging `O`, where a word was not read."""
         return np.where(self.read, self.logits.argmax(axis=1), 0)
 
@@ -51,67 +57,54 @@ class Predictions(NamedTuple):
         return float(-np.log(np.maximum(right, 1e-38)).mean())
 
 
-class _Rows(NamedTuple):
-    """Where a task's rows lie among a store's texts or words."""
+def predict(
+    run: Pass, examples: Examples, *, size: PassSize, crew: Crew = ALONE, what: str = ""
+) -> dict[str, Predictions]:
+    """Predict every task's texts of a split, showing progress if it is named; the model must be in evaluation mode.
 
-    texts: Integers  # (rows,)
-    gold: NDArray[np.int16]  # (rows,) the store's own ids
-    row_of: Integers  # (texts or words of the store,) row, counted from the task's first; -1 where not the task's
-
-
-def predict(run: Pass, examples: Examples, execution: Execution, *, what: str = "") -> dict[str, Predictions]:
-    """Predict every task's texts of a split, showing progress if it is named; the model must be in evaluation mode."""
-    rows = {task: _rows_of(examples, task) for task in examples.members}
-    found = {task: _blank(examples, task, rows[task]) for task in examples.members}
-    everything = {task: np.arange(len(members)) for task, members in examples.members.items()}
-    batches = examples.batches(everything, size=execution.pass_size, reading=True)
+    The processes of a crew each predict a part, and all of them get the whole.
+    """
+    owners = {task: _owners(examples, task) for task in examples.members}
+    found = {task: _blank(examples, task, owners[task]) for task in examples.members}
+    batches = run.batches(examples.members, size=size, part=crew.part)
     if what:
-        batches = watch(batches, what, n_windows=sum(store.n_windows for store in examples.stores))
+        batches = watch(batches, what, n_windows=examples.shelf.n_windows)
     with torch.inference_mode():
         for batch in batches:
             for task, logits in run(batch).items():
                 targets = batch.targets[task]
-                own = rows[task][batch.store].row_of[targets.owners]
-                np.add.at(found[task].logits, own, logits.float().cpu().numpy() * targets.weights[:, None])
-                found[task].read[own] = True
-    return found
+                rows = np.searchsorted(owners[task], targets.owners)
+                np.add.at(found[task].logits, rows, logits.float().cpu().numpy() * targets.weights[:, None])
+                found[task].read[rows] = True
+    return {task: _gathered(predictions, crew) for task, predictions in found.items()}
 
 
-def _rows_of(examples: Examples, task: str) -> list[_Rows]:
-    tables, before = [], 0
-    for number, store in enumerate(examples.stores):
-        if task not in store.meta.vocabularies:
-            tables.append(_Rows(np.empty(0, np.int64), np.empty(0, np.int16), np.empty(0, np.int64)))
-            continue
-        taken = np.zeros(store.n_texts, dtype=bool)
-        taken[examples.texts_of(task, number)] = True
-        texts, gold = np.arange(store.n_texts), store.text_labels.get(task)
-        if examples.kinds[task] == "tagging":
-            texts, gold = np.repeat(texts, np.diff(store.word_starts)), store.word_tags[task]
-        taken = taken[texts]
-        row_of = np.where(taken, np.cumsum(taken) - 1 + before, -1)
-        tables.append(_Rows(texts[taken], np.asarray(gold)[taken], row_of))
-        before += int(taken.sum())
-    return tables
+def _owners(examples: Examples, task: str) -> Ints:
+    """The numbers of the task's texts, or of their words: (rows,), ascending."""
+    texts = examples.members[task]
+    return examples.words_of(texts) if examples.kinds[task] == "tagging" else texts
 
 
-def _blank(examples: Examples, task: str, rows: list[_Rows]) -> Predictions:
-    vocabularies = [store.meta.vocabularies.get(task, ()) for store in examples.stores]
+def _blank(examples: Examples, task: str, owners: Ints) -> Predictions:
     labels = examples.labels[task]
-    names = (*labels, *sorted({name for names in vocabularies for name in names} - set(labels)))
-    numbers = {name: number for number, name in enumerate(names)}
-    gold = [
-        translate(own.gold, [numbers[name] for name in vocabulary])
-        for own, vocabulary in zip(rows, vocabularies, strict=True)
-    ]
-    texts = np.concatenate([own.texts for own in rows])
-    gold_ids = np.concatenate(gold)
-    assert not (gold_ids == IGNORED).any(), "a task's row without a gold answer"
+    known = {name for store in examples.shelf.stores for name in store.meta.vocabularies.get(task, ())}
+    names = (*labels, *sorted(known - set(labels)))
+    gold = replace(examples, labels={task: names}).answers_of(task, owners)
+    assert not (gold == IGNORED).any(), "a task's row without a gold answer"
+    texts = owners
+    if examples.kinds[task] == "tagging":
+        texts = np.searchsorted(examples.shelf.text_words, owners, side="right") - 1
     return Predictions(
         names=names,
-        stores=np.repeat(np.arange(len(rows)), [len(own.texts) for own in rows]),
         texts=texts,
-        gold=gold_ids,
-        logits=np.zeros((len(texts), len(labels)), dtype=np.float32),
-        read=np.zeros(len(texts), dtype=bool),
+        gold=gold,
+        logits=np.zeros((len(owners), len(labels)), dtype=np.float32),
+        read=np.zeros(len(owners), dtype=bool),
     )
+
+
+def _gathered(predictions: Predictions, crew: Crew) -> Predictions:
+    read = predictions.read.astype(np.float32)
+    crew.total(predictions.logits)
+    crew.total(read)
+    return predictions._replace(read=read > 0)

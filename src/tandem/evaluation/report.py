@@ -14,6 +14,7 @@ from tandem.artifacts import atomic_file, atomic_folder, write_jsonl
 from tandem.evaluation.predicting import Predictions, predict
 from tandem.evaluation.scores import SCORERS, Row, Scored, confusion
 from tandem.hardware.execution import Execution
+from tandem.hardware.memory import PassLimit
 from tandem.model.multitask import MultiTaskModel
 from tandem.tokens.examples import Examples
 from tandem.training.passes import EncoderPass
@@ -50,8 +51,9 @@ def evaluate_model(
     trained: MultiTaskModel, untrained: MultiTaskModel, test: Examples, execution: Execution
 ) -> Evaluation:
     """Score the trained model, and the one it began as, on the test split."""
-    before = _predict(untrained, test, execution, "predict before training")
-    after = _predict(trained, test, execution, "predict after training")
+    limit = PassLimit(execution.pass_size)
+    before = _predict(untrained, test, execution, limit, "predict before training")
+    after = _predict(trained, test, execution, limit, "predict after training")
     return Evaluation(
         after={task: SCORERS[test.kinds[task]](found) for task, found in after.items()},
         before={task: SCORERS[test.kinds[task]](found) for task, found in before.items()},
@@ -60,9 +62,11 @@ def evaluate_model(
     )
 
 
-def _predict(model: MultiTaskModel, test: Examples, execution: Execution, what: str) -> dict[str, Predictions]:
-    model.to(execution.device).eval()
-    return predict(EncoderPass(model, test.kinds, execution), test, execution, what=what)
+def _predict(
+    model: MultiTaskModel, test: Examples, execution: Execution, limit: PassLimit, what: str
+) -> dict[str, Predictions]:
+    run = EncoderPass(model.to(execution.device).eval(), test, execution, reading=True)
+    return limit.run(lambda size: predict(run, test, size=size, what=what))
 
 
 def _block(scored: Mapping[str, Scored]) -> dict[str, Any]:
@@ -80,18 +84,17 @@ def _prediction_rows(examples: Examples, task: str, found: Predictions) -> Seque
     names = np.array(found.names, dtype=object)
     gold, answers = names[found.gold], names[found.answers()]
     sure = found.probabilities().max(axis=1).astype(np.float64).round(6).tolist()
-    places = np.stack([found.stores, found.texts])
-    starts = np.flatnonzero(np.any(np.diff(places, axis=1, prepend=-1) != 0, axis=0))
+    starts = found.text_starts
     ends = [*starts, len(gold)][1:]
     is_tagging = examples.kinds[task] == "tagging"
     rows = []
     for start, end in zip(starts, ends, strict=True):
         span = slice(start, end) if is_tagging else start
-        store = examples.stores[found.stores[start]]
+        store, text = examples.shelf.locate(int(found.texts[start]))
         rows.append(
             {
-                "corpus": examples.corpora[found.stores[start]],
-                "row": int(store.text_rows[found.texts[start]]),
+                "corpus": store.corpus,
+                "row": int(store.text_rows[text]),
                 "gold": gold[span].tolist() if is_tagging else gold[start],
                 "predicted": answers[span].tolist() if is_tagging else answers[start],
                 "confidence": sure[span],

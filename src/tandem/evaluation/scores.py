@@ -80,13 +80,11 @@ def confusion(predictions: Predictions) -> list[Row]:
 
 def tag_sequences(predictions: Predictions) -> tuple[list[list[str]], list[list[str]]]:
     """The gold and the predicted tags of each text."""
-    names = np.array(predictions.names, dtype=object)
-    places = np.stack([predictions.stores, predictions.texts])
-    starts = np.flatnonzero(np.any(np.diff(places, axis=1) != 0, axis=0)) + 1
-    columns = (names[predictions.gold], names[predictions.answers()])
     if len(predictions.gold) == 0:
         return [], []
-    gold, answers = ([part.tolist() for part in np.split(column, starts)] for column in columns)
+    names = np.array(predictions.names, dtype=object)
+    columns = (names[predictions.gold], names[predictions.answers()])
+    gold, answers = ([part.tolist() for part in np.split(column, predictions.text_starts[1:])] for column in columns)
     return gold, answers
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from tandem.evaluation.predicting import predict
 from tandem.evaluation.scores import SCORERS
-from tandem.hardware.execution import Execution
+from tandem.tokens.batching import PassSize
 from tandem.tokens.examples import Examples
 from tandem.training.history import ValidScores
 from tandem.training.passes import Pass
+from tandem.training.processes import Crew
 
 
-def score_split(run: Pass, examples: Examples, execution: Execution) -> ValidScores:
+def score_split(run: Pass, examples: Examples, size: PassSize, crew: Crew) -> ValidScores:
     """Mean loss and headline F1 of each task that has texts in the split."""
-    predicted = {task: found for task, found in predict(run, examples, execution).items() if len(found.gold)}
+    predicted = predict(run, examples, size=size, crew=crew)
+    counted = {task: found for task, found in predicted.items() if len(found.gold)}
     return ValidScores(
-        losses={task: found.mean_loss() for task, found in predicted.items()},
-        scores={task: SCORERS[examples.kinds[task]](found).f1 for task, found in predicted.items()},
+        losses={task: found.mean_loss() for task, found in counted.items()},
+        scores={task: SCORERS[examples.kinds[task]](found).f1 for task, found in counted.items()},
     )

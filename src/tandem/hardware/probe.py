@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,16 @@ def _settle(demand: Demand, machine: Machine, encoder: EncoderConfig) -> Probe:
     return Probe(demand=demand, machine=machine, execution=trial.execution, peak_bytes=trial.peak_bytes)
 
 
-def prepare_torch(execution: Execution) -> None:
-    """Fix the number of threads, so that sums run in the same order in every run on this machine."""
+def prepare_torch(execution: Execution, *, is_deterministic: bool = True) -> None:
+    """Fix the number of threads, so that sums run in the same order in every run on this machine.
+
+    A CPU then gives the same bytes every time; a GPU does if `is_deterministic` picks its kernels for that.
+    """
     torch.set_num_threads(execution.threads)
+    if execution.device == "cuda" and is_deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as cuBLAS demands for it
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
 
 
 def _n_parameters(encoder: EncoderConfig) -> int:

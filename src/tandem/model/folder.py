@@ -9,7 +9,6 @@ Nothing in it is executed on load; a folder that is incomplete, altered or of a 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from tandem.artifacts import atomic_folder, write_json
+from tandem.artifacts import atomic_folder, sha256_of, write_json
 from tandem.errors import TandemError
 from tandem.model.encoder import EncoderConfig
 from tandem.model.multitask import HeadConfig, MultiTaskModel, Pooling
@@ -57,7 +56,7 @@ def save_model(folder: Path, model: MultiTaskModel, *, card: Mapping[str, Any], 
             "heads": [{"task": task, **asdict(head)} for task, head in model.head_configs.items()],  # in order
             "pooling": model.pooling,
             "card": card,
-            "sha256": {path.name: _sha256(path) for path in partial.iterdir()},
+            "sha256": {path.name: sha256_of(path) for path in partial.iterdir()},
         }
         write_json(partial / CONFIG, settings)
 
@@ -69,7 +68,7 @@ def load_model(folder: Path) -> LoadedModel:
     """
     settings = _read_settings(folder)
     for name, expected in settings["sha256"].items():
-        if _sha256(folder / name) != expected:
+        if sha256_of(folder / name) != expected:
             raise TandemError(f"{folder / name} was altered since it was saved: {_REMEDY}")
     with torch.device("meta"):
         model = _build(folder, settings)
@@ -149,8 +148,3 @@ def _tokenizer_files(folder: Path) -> dict[str, bytes]:
     elif "vocab.txt" not in files:
         raise TandemError(f"{folder} holds no tokenizer: neither {TOKENIZER} nor vocab.txt")
     return files
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -5,12 +5,12 @@ Nothing of it is executed: a package is found but not imported, and weights are 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from tandem.artifacts import sha256_of
 from tandem.errors import TandemError
 
 CONFIG = "config.json"
@@ -46,12 +46,7 @@ def locate(name: str) -> Path:
 def fingerprint(folder: Path) -> dict[str, str]:
     """The sha256 of each file that training reads of a pretrained model: what `model.pretrained` stands for."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and _READ.fullmatch(path.name))
-    return {path.name: _sha256(path) for path in files}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return {path.name: sha256_of(path) for path in files}
 
 
 def _package_folder(package: str) -> Path:

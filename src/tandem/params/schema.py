@@ -121,6 +121,7 @@ class Train:
     weight_decay: Annotated[float, Field(ge=0)]
     gradient_clipping: Annotated[float, Field(gt=0)]
     loss_weights: Literal["uncertainty"] | dict[str, Annotated[float, Field(ge=0)]]
+    uncertainty_rate: Rate
     class_weights: dict[str, Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]]]
     label_smoothing: Probability | dict[str, Probability]
     precision: Literal["float32", "bfloat16", "float16", "auto"]

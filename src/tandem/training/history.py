@@ -25,10 +25,11 @@ class ValidScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One optimizer step (from 1): its tasks' mean losses and its highest learning rate."""
+    """One optimizer step (from 1): its tasks' mean losses, the factors of these, and its highest learning rate."""
 
     number: int
     losses: Mapping[str, float]
+    factors: Mapping[str, float]
     learning_rate: float
 
 
@@ -41,14 +42,26 @@ class Epoch:
     train_losses: Mapping[str, float]
     valid: ValidScores
 
+    def score(self, select_by: str) -> float:
+        """What epochs are chosen by: `combined` or a task's score; later is better where there is none."""
+        if not self.valid.scores:
+            return float(self.number)
+        return self.valid.combined if select_by == "combined" else self.valid.scores[select_by]
+
 
 @dataclass
 class History:
-    """All steps and epochs of a run, and which epoch's weights were kept."""
+    """All steps and epochs of a run; the best epoch is the first of those with the highest score."""
 
+    select_by: str = "combined"
     steps: list[Step] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
-    best_epoch: int = 0
+    cost: dict[str, float] = field(default_factory=dict)  # time and memory: of this machine, never in a tracked file
+
+    @property
+    def best_epoch(self) -> int:
+        """The number of the epoch whose weights are kept; 0 before the first has ended."""
+        return max(self.epochs, key=lambda epoch: epoch.score(self.select_by)).number if self.epochs else 0
 
     def end_epoch(self, valid: ValidScores) -> Epoch:
         """Close an epoch over the steps since the last one."""
@@ -62,16 +75,31 @@ class History:
         self.epochs.append(epoch)
         return epoch
 
+    def has_stalled(self, patience: int | None) -> bool:
+        """Whether the last `patience` epochs brought no better score."""
+        return patience is not None and len(self.epochs) - self.best_epoch >= patience
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the cost, as orjson writes it."""
+        return {"select_by": self.select_by, "steps": self.steps, "epochs": self.epochs}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> History:
+        """The history whose `state`, read back from JSON, this is."""
+        return cls(
+            select_by=state["select_by"],
+            steps=[Step(**step) for step in state["steps"]],
+            epochs=[Epoch(**{**epoch, "valid": ValidScores(**epoch["valid"])}) for epoch in state["epochs"]],
+        )
+
     def write(self, folder: Path) -> None:
-        """Write `history.json` and a table for each curve, as `dvc plots` draws them."""
+        """Write curves and last values where DVCLive would, and the epochs as `history.json`."""
         with atomic_folder(folder) as partial:
-            write_json(partial / "history.json", self._as_dict())
+            write_json(partial / "history.json", self._epochs())
+            write_json(partial / "metrics.json", self._last_values())
             for name, points in self._curves():
-                lines = [
-                    f"step,{name.rpartition('/')[2]}",
-                    *(f"{step},{value:.6g}" for step, value in points),
-                ]
-                with atomic_file(partial / "plots" / f"{name}.csv") as handle:
+                lines = [f"step\t{name.rpartition('/')[2]}", *(f"{step}\t{value:.6g}" for step, value in points)]
+                with atomic_file(partial / "plots" / "metrics" / f"{name}.tsv") as handle:
                     handle.write(("\n".join(lines) + "\n").encode())
 
     def summary(self) -> str:
@@ -82,7 +110,7 @@ class History:
         found = ", ".join(f"{task} {score:.4f}" for task, score in scores.items()) or "no validation texts"
         return f"{self.steps[-1].number} steps, best epoch {self.best_epoch} of {len(self.epochs)} ({found} on valid)"
 
-    def _as_dict(self) -> dict[str, Any]:
+    def _epochs(self) -> dict[str, Any]:
         epochs = [
             {
                 "epoch": epoch.number,
@@ -95,22 +123,34 @@ class History:
         ]
         return {"best_epoch": self.best_epoch, "epochs": epochs}
 
+    def _last_values(self) -> dict[str, Any]:
+        values: dict[str, Any] = {"best_epoch": self.best_epoch, "step": self.steps[-1].number if self.steps else 0}
+        for name, points in self._curves():
+            *sections, last = name.split("/")
+            place = values
+            for section in sections:
+                place = place.setdefault(section, {})
+            place[last] = points[-1][1]
+        return values
+
     def _curves(self) -> Iterator[tuple[str, list[tuple[int, float]]]]:
-        yield "learning_rate", [(step.number, step.learning_rate) for step in self.steps]
+        """Every curve that has a point."""
+        yield from _curve("learning_rate", {s.number: s.learning_rate for s in self.steps})
         for task in sorted({task for step in self.steps for task in step.losses}):
-            yield f"step_loss/{task}", [(s.number, s.losses[task]) for s in self.steps if task in s.losses]
-            yield (
-                f"train_loss/{task}",
-                [(e.step, e.train_losses[task]) for e in self.epochs if task in e.train_losses],
-            )
-            yield (
-                f"valid_loss/{task}",
-                [(e.step, e.valid.losses[task]) for e in self.epochs if task in e.valid.losses],
-            )
-            yield (
-                f"valid_score/{task}",
-                [(e.step, e.valid.scores[task]) for e in self.epochs if task in e.valid.scores],
-            )
+            steps = [step for step in self.steps if task in step.losses]
+            yield from _curve(f"step_loss/{task}", {s.number: s.losses[task] for s in steps})
+            if len({step.factors[task] for step in steps}) > 1:
+                yield from _curve(f"loss_weight/{task}", {s.number: s.factors[task] for s in steps})
+            trained = {e.step: e.train_losses[task] for e in self.epochs if task in e.train_losses}
+            yield from _curve(f"train_loss/{task}", trained)
+            scored = [epoch for epoch in self.epochs if task in epoch.valid.scores]
+            yield from _curve(f"valid_loss/{task}", {e.step: e.valid.losses[task] for e in scored})
+            yield from _curve(f"valid_score/{task}", {e.step: e.valid.scores[task] for e in scored})
+
+
+def _curve(name: str, points: Mapping[int, float]) -> Iterator[tuple[str, list[tuple[int, float]]]]:
+    if points:
+        yield name, list(points.items())
 
 
 def _means(steps: list[Step]) -> dict[str, float]:

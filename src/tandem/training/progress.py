@@ -1,63 +1,36 @@
-"""What a person sees of a run: a bar on a terminal, a line every few steps in a log."""
+"""What a person sees of a training: a bar on a terminal, a line every few steps in a log, its cost at the end."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterable, Iterator
 from types import TracebackType
 
+import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
+from tandem.hardware.memory import peak_bytes
 from tandem.params import Train
-from tandem.tokens.examples import Batch
+from tandem.training.bars import progress_bar
 from tandem.training.history import Epoch, Step
 from tandem.training.schedules import Schedule
-
-
-def watch(batches: Iterable[Batch], what: str, *, n_windows: int) -> Iterator[Batch]:
-    """Hand on batches of `n_windows` windows altogether, showing how far it is, and say at the end how fast it was."""
-    console = Console(stderr=True, highlight=False)
-    started, pieces = time.monotonic(), 0
-    with _bar(console, what) as bar:
-        row = bar.add_task(what, total=n_windows, state="")
-        for batch in batches:
-            yield batch
-            pieces += int(batch.mask.sum())
-            rate = pieces / max(time.monotonic() - started, 1e-9)
-            bar.update(row, advance=len(batch.windows), state=f"{rate:,.0f} tokens/s")
-    if pieces:
-        console.print(f"{what} · {pieces:,} tokens · {rate:,.0f} tokens/s", soft_wrap=True)
-
-
-def _bar(console: Console, what: str) -> Bar:
-    return Bar(
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
+from tandem.training.stepping import Taken
 
 
 class Progress:
     """Shows losses, tokens a second and the time left; on stderr, never in a tracked file."""
 
-    def __init__(self, schedule: Schedule, settings: Train) -> None:
+    def __init__(self, schedule: Schedule, settings: Train, *, is_shown: bool = True) -> None:
         self.n_steps = schedule.n_steps
         self.log_every = settings.log_every
-        self.console = Console(stderr=True, highlight=False)
-        self.bar = _bar(self.console, "train")
+        self.console = Console(stderr=True, highlight=False, quiet=not is_shown)
+        self.bar = progress_bar(self.console, "train")
         self.row = self.bar.add_task("train", total=self.n_steps, state="")
-        self.pieces, self.started = 0, time.monotonic()
+        self.pieces, self.computed, self.seconds = 0, 0, 0.0
+        self.last = time.monotonic()
 
     def __enter__(self) -> Progress:
         self.bar.start()
+        self.last = time.monotonic()
         return self
 
     def __exit__(
@@ -65,12 +38,17 @@ class Progress:
     ) -> None:
         self.bar.stop()
 
-    def after_step(self, step: Step, *, n_pieces: int) -> None:
+    def resume(self, n_taken: int) -> None:
+        """Say that the run goes on from a checkpoint."""
+        self._say(f"goes on after step {n_taken}/{self.n_steps}")
+
+    def after_step(self, step: Step, taken: Taken) -> None:
         """Move the bar; every `log_every` steps, and at the end, write a line."""
-        self.pieces += n_pieces
-        rate = self.pieces / max(time.monotonic() - self.started, 1e-9)
+        self.pieces += taken.n_pieces
+        self.computed += taken.n_computed
+        self._lap(counts=True)
         losses = ", ".join(f"{task} {loss:.3f}" for task, loss in step.losses.items())
-        state = f"loss {losses} · {rate:,.0f} tokens/s"
+        state = f"loss {losses} · {self._rate():,.0f} tokens/s"
         self.bar.update(self.row, completed=step.number, state=state)
         if step.number % self.log_every == 0 or step.number == self.n_steps:
             self._say(f"step {step.number}/{self.n_steps} · {state} · rate {step.learning_rate:.2e}")
@@ -81,6 +59,30 @@ class Progress:
             f"{task} {score:.4f} (loss {epoch.valid.losses[task]:.3f})" for task, score in epoch.valid.scores.items()
         )
         self._say(f"epoch {epoch.number} · step {epoch.step} · valid {found or 'has no texts'}")
+        self._lap(counts=False)
+
+    def cost(self, device: str) -> dict[str, float]:
+        """What training took since it was begun or resumed, validation and checkpoints apart; also said aloud."""
+        cost = {
+            "tokens": self.pieces,
+            "seconds": self.seconds,
+            "tokens_per_second": self._rate(),
+            "padding": 1 - self.pieces / max(1, self.computed),
+            "peak_bytes": peak_bytes(torch.device(device)),
+        }
+        self._say(
+            f"{cost['tokens']:,} tokens in {cost['seconds']:,.0f} s · {cost['tokens_per_second']:,.0f} tokens/s · "
+            f"padding {cost['padding']:.1%} · peak memory {cost['peak_bytes'] / 2**20:,.0f} MiB"
+        )
+        return cost
+
+    def _rate(self) -> float:
+        return self.pieces / max(self.seconds, 1e-9)
+
+    def _lap(self, *, counts: bool) -> None:
+        now = time.monotonic()
+        self.seconds += now - self.last if counts else 0.0
+        self.last = now
 
     def _say(self, line: str) -> None:
         self.console.print(line, soft_wrap=True)

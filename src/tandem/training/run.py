@@ -1,80 +1,114 @@
-"""One training run, from token stores and a pretrained encoder to a model and its history."""
+"""One training run, from token stores and a pretrained encoder to a model and its history on disk."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+import shutil
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+import tandem
+from tandem.artifacts import exclusive, sha256_of, write_json
 from tandem.errors import TandemError
+from tandem.hardware.execution import Execution
 from tandem.hardware.probe import prepare_torch, probe
 from tandem.model.building import build_model
 from tandem.model.folder import save_model
 from tandem.model.freezing import count_trainable
-from tandem.model.multitask import MultiTaskModel
-from tandem.model.pretrained import locate
+from tandem.model.pretrained import fingerprint, locate
 from tandem.model.weights import read_config
 from tandem.params import Params
 from tandem.tokens.examples import Examples, open_examples
-from tandem.training.history import History
 from tandem.training.loop import Scorer, train_model
+from tandem.training.processes import Crew, is_launched, joined_crew, launch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """A trained model, how it came about, and what a reader of it must know."""
+class Places:
+    """Where a run finds and leaves things; `work` is for what no other run may see, and may be deleted any time."""
 
-    model: MultiTaskModel
-    history: History
-    card: dict[str, Any]
-    pretrained: Path
-    n_leaked: int
-
-    def write(self, model: Path, history: Path) -> None:
-        """Write the model's folder and the history's."""
-        save_model(model, self.model, card=self.card, tokenizer_source=self.pretrained)
-        self.history.write(history)
-
-    def summary(self) -> str:
-        """One line: what learnt, and how well."""
-        leaked = f"; {self.n_leaked} texts of other corpora's valid or test left out" if self.n_leaked else ""
-        return f"{count_trainable(self.model):,} parameters, {self.history.summary()}{leaked}"
+    tokens: Path
+    hardware: Path
+    work: Path
+    model: Path
+    history: Path
 
 
-def run_training(params: Params, tokens: Path, *, hardware: Path, scratch: Path, score: Scorer) -> Outcome:
-    """Train on the stores under `tokens`, executing as the probe recorded in `hardware`.
+def run_training(params: Params, places: Places, *, score: Scorer, module: str, n_local: int) -> str:
+    """Train, write model and history, and tell the outcome in a line (the first process of several alone does).
 
-    Texts that stand in any corpus's valid or test split are left out of training. Raises `TandemError` if a task
-    has no training text, the stores do not fit the encoder, or the machine cannot do what the params ask.
+    The machine's devices are used as the probe found them: with several, `module`, which called this, runs again
+    once for each; `n_local` is how many of such processes share this machine. Raises `TandemError` if a task has no
+    training text, the stores do not fit the encoder, the machine cannot do what the params ask, or another training
+    runs here.
     """
     pretrained = locate(params.model.pretrained)
-    execution = probe(params, read_config(pretrained), hardware).execution
-    prepare_torch(execution)
-    train, valid, test = (open_examples(tokens, params, split) for split in ("train", "valid", "test"))
-    fair = train.without(np.concatenate([store.text_keys for store in (*valid.stores, *test.stores)]))
+    execution = probe(params, read_config(pretrained), places.hardware).execution
+    if execution.n_devices > 1 and not is_launched():
+        launch(module, execution.n_devices)
+        return f"{execution.n_devices} processes, one a device"
+    with joined_crew(execution, n_local) as (crew, own), _alone_here(crew, places.work):
+        prepare_torch(own, is_deterministic=params.train.deterministic)
+        return _run_in(crew, own, params, places, pretrained, score)
+
+
+def _alone_here(crew: Crew, work: Path) -> AbstractContextManager[None]:
+    return exclusive(work / "train.lock", "a training") if crew.is_first else nullcontext()
+
+
+def _run_in(crew: Crew, execution: Execution, params: Params, places: Places, pretrained: Path, score: Scorer) -> str:
+    train, valid, test = (open_examples(places.tokens, params, split) for split in ("train", "valid", "test"))
+    fair = train.without(np.concatenate([split.shelf.text_keys for split in (valid, test)]))
     _check(fair)
     model = build_model(pretrained, train.labels, train.kinds, params.model, seed=params.seed)
     model.to(execution.device)
-    history = train_model(model, (fair, valid), params.train, execution, seed=params.seed, score=score, scratch=scratch)
-    return Outcome(
-        model=model,
-        history=history,
-        card=_card(params.model.pretrained, train),
-        pretrained=pretrained,
-        n_leaked=sum(len(train.members[task]) - len(rows) for task, rows in fair.members.items()),
+    folder = places.work / run_key(params, places.tokens, pretrained)
+    history = train_model(
+        model, (fair, valid), params.train, execution, seed=params.seed, score=score, folder=folder, crew=crew
     )
+    if not crew.is_first:
+        return ""
+    save_model(places.model, model, card=_card(params.model.pretrained, train), tokenizer_source=pretrained)
+    history.write(places.history)
+    write_json(places.work / "training.json", history.cost)
+    shutil.rmtree(folder, ignore_errors=True)
+    n_leaked = sum(len(train.members[task]) - len(texts) for task, texts in fair.members.items())
+    leaked = f"; {n_leaked} texts of other corpora's valid or test left out" if n_leaked else ""
+    return f"{count_trainable(model):,} parameters, {history.summary()}{leaked}"
+
+
+def run_key(params: Params, tokens: Path, pretrained: Path) -> str:
+    """A name for the run that these params, inputs, this code and these libraries make: equal only for equal ones."""
+    own = Path(tandem.__file__).parent
+    facts = {
+        "params": {key: asdict(params)[key] for key in ("seed", "tasks", "model", "train")},
+        "corpora": list(params.corpora),
+        "tokens": {str(path.relative_to(tokens)): sha256_of(path) for path in _files(tokens, "*")},
+        "encoder": fingerprint(pretrained),
+        "code": {str(path.relative_to(own)): sha256_of(path) for path in _files(own, "*.py")},
+        "libraries": [torch.__version__, np.__version__],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.rglob(pattern) if path.is_file())
 
 
 def _check(train: Examples) -> None:
-    for task, rows in train.members.items():
-        if len(rows) == 0:
+    for task, texts in train.members.items():
+        if len(texts) == 0:
             raise TandemError(f"tasks.{task} has no training text: check corpora.*.labels and .tags, and split.*")
 
 
 def _card(pretrained: str, train: Examples) -> dict[str, Any]:
-    windows = train.stores[0].meta
+    windows = train.shelf.stores[0].meta
     return {
         "labels": train.labels,
         "pretrained": pretrained,
