@@ -6,9 +6,10 @@ import argparse
 import importlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +27,7 @@ MODULES = {
     "encoding_vs_matmul_rate": "encoding:measure",
     "padding": "padding:measure",
     "precision": "precision:measure",
+    "checkpoint_overhead": "checkpoint_overhead:measure",
 }
 RESULTS = Path("work/bench.json")
 
@@ -35,10 +37,12 @@ def main() -> None:
     request = Request(data=arguments.data, pretrained=arguments.encoder, quick=arguments.quick)
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in arguments.names or MODULES:
+        load = psutil.getloadavg()[0]
         measured = find(name)(request)
         if measured is None:
             Console().print(f"{name}: no GPU here")
             continue
+        measured = replace(measured, note=f"{measured.note}; load average beforehand {load:.1f}")
         _print(name, measured)
         if not request.quick:
             found[name] = asdict(measured)

@@ -20,7 +20,7 @@ from tests.benchmarks.samples import Sizes, as_rows, count_tokens, describe, nar
 from tests.benchmarks.trainer import make_trainer
 
 BATCH = Sizes(sentiment=32, entities=16)  # the params' own
-BATCH_ON_GPU = Sizes(sentiment=128, entities=64)
+BATCH_ON_GPU = Sizes(sentiment=256, entities=128)
 TOKENS_A_ROUND = 20_000
 
 
@@ -50,9 +50,9 @@ def against_trainer_on_gpu(request: Request) -> Measurement | None:
     """The default encoder on a GPU in bfloat16."""
     if not torch.cuda.is_available():
         return None
-    batch, steps = _small(request, BATCH_ON_GPU), request.size(20, 2)
+    batch, steps = _small(request, BATCH_ON_GPU), request.size(10, 2)
     setting = Setting(
-        device="cuda", precision="bfloat16", batch=batch, steps=steps, epochs=request.size(5, 1), limit=1.5
+        device="cuda", precision="bfloat16", batch=batch, steps=steps, epochs=request.size(10, 1), limit=1.5
     )
     with tempfile.TemporaryDirectory() as folder:
         return _compare(request, prepare(request, Path(folder), batch.times(steps)), setting)
@@ -63,11 +63,18 @@ def against_trainer_on_gpu_base(request: Request) -> Measurement | None:
     if not torch.cuda.is_available():
         return None
     with tempfile.TemporaryDirectory() as folder:
-        config = BertConfig(vocab_size=read_config(locate(request.pretrained)).vocabulary_size)
-        BertModel(config).save_pretrained(folder)
-        for path in locate(request.pretrained).glob("*token*"):
-            (Path(folder) / path.name).write_bytes(path.read_bytes())
-        return against_trainer_on_gpu(replace(request, pretrained=folder))
+        return against_trainer_on_gpu(
+            replace(request, pretrained=write_random_base(locate(request.pretrained), folder))
+        )
+
+
+def write_random_base(pretrained: Path, folder: str) -> str:
+    """Write a random BERT-base with the tokenizer of `pretrained` into `folder`, and return that."""
+    config = BertConfig(vocab_size=read_config(pretrained).vocabulary_size)
+    BertModel(config).save_pretrained(folder)
+    for path in (*pretrained.glob("*token*"), *pretrained.glob("vocab*")):
+        (Path(folder) / path.name).write_bytes(path.read_bytes())
+    return folder
 
 
 def _small(request: Request, batch: Sizes) -> Sizes:

@@ -27,7 +27,7 @@ from tandem.tokens.batching import PassSize
 from tandem.tokens.examples import Batch, Examples
 from tandem.training.checkpoints import Checkpoints
 from tandem.training.features import StoredFeatures
-from tandem.training.history import ValidScores
+from tandem.training.history import History, ValidScores
 from tandem.training.loop import train_model
 from tandem.training.schedules import plan_schedule
 from tandem.training.streams import plan_streams, taught
@@ -84,7 +84,9 @@ def build(pretrained: str, examples: Examples, chosen: Execution) -> MultiTaskMo
     return model.to(chosen.device)
 
 
-def train(model: MultiTaskModel, examples: Examples, wanted: Train, chosen: Execution, *, saves: bool = False) -> None:
+def train(
+    model: MultiTaskModel, examples: Examples, wanted: Train, chosen: Execution, *, saves: bool = False
+) -> History:
     """A whole run over `examples`, without validation texts.
 
     Unless it `saves`, it writes no checkpoint: a sample of steps would pay for those of a whole epoch.
@@ -95,9 +97,11 @@ def train(model: MultiTaskModel, examples: Examples, wanted: Train, chosen: Exec
             patches.enter_context(patch.object(Checkpoints, name, lambda *_: None))
         if not saves:
             patches.enter_context(patch.object(Checkpoints, "best", lambda *_: {}))
-        train_model(model, (examples, none), wanted, chosen, seed=SEED, score=_no_scores, folder=Path(folder))
+        splits = (examples, none)
+        history = train_model(model, splits, wanted, chosen, seed=SEED, score=_no_scores, folder=Path(folder))
     if chosen.device == "cuda":
         torch.cuda.synchronize()
+    return history
 
 
 def encode(model: MultiTaskModel, examples: Examples, chosen: Execution) -> None:

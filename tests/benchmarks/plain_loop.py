@@ -18,7 +18,7 @@ from tandem.model.pretrained import locate
 from tandem.tokens.examples import Examples
 from tests.benchmarks import Measurement, Request, in_turn, ours
 from tests.benchmarks.finetuning import label_counts
-from tests.benchmarks.reference import Reference, collate
+from tests.benchmarks.reference import Reference, as_tensors, collate
 from tests.benchmarks.samples import Sizes, as_rows, describe, prepare
 
 PADDED_LENGTH = 512
@@ -31,7 +31,7 @@ Batch = dict[str, Tensor]
 
 def full_finetuning(request: Request) -> Measurement:
     """All weights learn; examples a second over the same examples."""
-    steps = request.size(3, 1)  # of each task
+    steps = request.size(2, 1)  # of each task
     with tempfile.TemporaryDirectory() as folder:
         examples = prepare(request, Path(folder), BATCH.times(steps))
         learn = _ours(request, examples, schedule="alternating")
@@ -84,7 +84,9 @@ def _ours(request: Request, examples: Examples, **changes: object) -> Callable[[
 def _alternating(examples: Examples) -> Callable[..., Iterable[Batch]]:
     """Batches of one task after the other, anew in each call; `count` limits them, by task."""
     pad = partial(collate, length=PADDED_LENGTH)
-    loaders = [DataLoader(rows, batch_size=8, shuffle=True, collate_fn=pad) for rows in as_rows(examples).values()]
+    loaders = [
+        DataLoader(as_tensors(rows), batch_size=8, shuffle=True, collate_fn=pad) for rows in as_rows(examples).values()
+    ]
 
     def batches(count: int | None = None) -> Iterable[Batch]:
         pairs = zip(range(count if count is not None else len(loaders[0])), *loaders, strict=False)

@@ -66,18 +66,24 @@ def _mean_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return total / (labels != IGNORED).sum().clamp(min=1)
 
 
+def as_tensors(rows: Sequence[Row]) -> list[Row]:
+    """Rows as a loader hands them out fastest."""
+    return [{name: torch.tensor(value) for name, value in row.items()} for row in rows]
+
+
 def collate(rows: Sequence[Row], *, length: int | None = None) -> dict[str, Tensor]:
-    """Pad rows to the longest, or to `length`; labels of a task that no row has are left out."""
-    ids = _padded([row["input_ids"] for row in rows], 0, length)
+    """Pad rows of tensors to the longest, or to `length`; labels of a task that no row has are left out."""
+    ids = _padded([row["input_ids"] for row in rows], length, fill=0)
     lengths = torch.tensor([len(row["input_ids"]) for row in rows])
     batch = {"input_ids": ids, "attention_mask": (torch.arange(ids.shape[1]) < lengths[:, None]).long()}
     if any("text_label" in row for row in rows):
-        batch["text_labels"] = torch.tensor([row.get("text_label", IGNORED) for row in rows])
+        batch["text_labels"] = torch.tensor([int(row.get("text_label", IGNORED)) for row in rows])
     if any("piece_labels" in row for row in rows):
-        batch["piece_labels"] = _padded([row.get("piece_labels", []) for row in rows], IGNORED, ids.shape[1])
+        none = torch.empty(0, dtype=torch.long)
+        batch["piece_labels"] = _padded([row.get("piece_labels", none) for row in rows], ids.shape[1], fill=IGNORED)
     return batch
 
 
-def _padded(columns: Sequence[Sequence[int]], fill: int, length: int | None) -> Tensor:
-    padded = pad_sequence([torch.tensor(column, dtype=torch.long) for column in columns], True, fill)
-    return functional.pad(padded, (0, length - padded.shape[1]), value=fill) if length is not None else padded
+def _padded(columns: Sequence[Tensor], length: int | None, *, fill: int) -> Tensor:
+    padded = pad_sequence(list(columns), batch_first=True, padding_value=fill)
+    return padded if length is None else functional.pad(padded, (0, length - padded.shape[1]), value=fill)

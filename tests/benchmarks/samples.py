@@ -86,11 +86,15 @@ def count_tokens(examples: Examples) -> int:
 
 
 def describe(examples: Examples) -> str:
-    """How many texts of how many pieces."""
-    return " and ".join(
-        f"{len(lengths):,} {task} texts of {lengths.mean():.1f} pieces (at most {lengths.max()})"
-        for task, lengths in text_lengths(examples).items()
-    )
+    """How many texts of how many pieces, and how many of them differ."""
+    told = []
+    for task, lengths in text_lengths(examples).items():
+        n_different = len(np.unique(examples.shelf.text_keys[examples.members[task]]))
+        told.append(
+            f"{len(lengths):,} {task} texts ({n_different:,} different) of {lengths.mean():.1f} pieces on average, "
+            f"{lengths.max()} at most"
+        )
+    return " and ".join(told)
 
 
 def as_rows(examples: Examples) -> dict[str, list[Row]]:

@@ -11,7 +11,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from tests.benchmarks.peaks import own_peak_megabytes
-from tests.benchmarks.reference import Reference, Row, collate
+from tests.benchmarks.reference import Reference, Row, as_tensors, collate
 
 BATCHES_SORTED_TOGETHER = 50  # what `get_length_grouped_indices` takes for a corpus of 200 batches or more
 
@@ -47,7 +47,7 @@ def make_trainer(
         report_to="none",
         disable_tqdm=True,
     )
-    trainer = GroupedTrainer(model, arguments, data_collator=collate, train_dataset=rows)
+    trainer = GroupedTrainer(model, arguments, data_collator=collate, train_dataset=as_tensors(rows))
     trainer.remove_callback(PrinterCallback)
     return trainer
 

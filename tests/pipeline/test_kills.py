@@ -14,7 +14,7 @@ import pytest
 
 from tests.pipeline.conftest import Project, take_one_core
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
 
 N_KILLS = 20
 OUTPUTS = ("data/model", "data/train")

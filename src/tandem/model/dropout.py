@@ -3,7 +3,7 @@
 A mask is a pure function of (seed, step, the text's key, the position in it, the place in the network, the channel):
 counters are hashed (as in Salmon et al. 2011, here by multiplying and shifting as splitmix64 does, Steele et al.
 2014), and no generator has a state. So the same text is masked alike in any batch, with or without padding, in any
-process and, all arithmetic being on integers, on any device. A mask is drawn again in the backward pass, not kept.
+process and, all arithmetic being on integers, on any device.
 
 Shapes: batch, seq, hidden; `rows` are the vectors to mask, whatever their layout; a word of 64 bits holds 4 draws.
 """
@@ -115,17 +115,20 @@ class Mask:
 
 
 class _Drop(torch.autograd.Function):
-    """Multiplication by a mask that is drawn once more, rather than kept, for the gradient."""
+    """Multiplication by a mask of which a byte a value is kept for the gradient."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, mask: Mask) -> Tensor:
-        ctx.mask = mask
-        return _masked(values, mask)
+        kept = mask.kept(values.shape[-1], torch.uint8).view(values.shape)
+        ctx.save_for_backward(kept)
+        ctx.scale = mask.scale
+        return kept.to(values.dtype).mul_(values).mul_(mask.scale)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _masked(gradient, ctx.mask), None
+        (kept,) = ctx.saved_tensors
+        return kept.to(gradient.dtype).mul_(gradient).mul_(ctx.scale), None
 
 
 def piece_identities(keys: Tensor, positions: Tensor) -> Tensor:
@@ -154,9 +157,7 @@ def _mixed(words: Tensor) -> Tensor:
 
 
 def _halved(words: Tensor) -> Tensor:
-    """Let each word's high half into its low one, in place; the sign comes in above, where products never miss it."""
-    return words.bitwise_xor_(words >> 32)
-
-
-def _masked(values: Tensor, mask: Mask) -> Tensor:
-    return mask.kept(values.shape[-1], values.dtype).view(values.shape).mul_(values).mul_(mask.scale)
+    """Let each word's high half into its low one, in place."""
+    halves = words.view(torch.int32)
+    halves[..., ::2].bitwise_xor_(halves[..., 1::2])
+    return words

@@ -175,7 +175,7 @@ class FeedForward(nn.Module):
         """Transform each vector of (..., hidden) by itself."""
         inner = self.inner(hidden)  # (..., inner)
         if not torch.is_grad_enabled():
-            return self.outer(functional.gelu(inner))  # type: ignore[no-any-return]
+            return self.outer(torch.ops.aten.gelu_(inner))  # type: ignore[no-any-return]  # nobody else sees `inner`
         weight, bias = self.outer.weight.to(inner.dtype), self.outer.bias.to(inner.dtype)
         return _GeluLinear.apply(inner, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
 
