@@ -55,6 +55,7 @@ def test_the_encoder_imports_torch_alone():
         "math",
         "tandem",
         "collections",
+        "typing",
     }
     assert outside == {"torch"}
 

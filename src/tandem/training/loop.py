@@ -1,37 +1,35 @@
-"""The training loop: draw texts, step, write checkpoints, score each epoch, and keep the best one's weights."""
+"""Training: everything that a run needs is put together here, and then runs its course."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-from torch import Tensor
+from typing import Any
 
 from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
 from tandem.hardware.memory import PassLimit
-from tandem.model.freezing import is_encoder_frozen, parameter_groups, set_learning_rungs
+from tandem.model.freezing import is_encoder_frozen, parameter_groups
 from tandem.model.multitask import MultiTaskModel
 from tandem.params import Train
 from tandem.tokens.batching import PassSize
 from tandem.tokens.examples import Examples
-from tandem.tokens.ragged import Ints
-from tandem.training.checkpoints import Checkpoints, Snapshot
+from tandem.training.checkpoints import Checkpoints
+from tandem.training.course import Course
 from tandem.training.features import StoredFeatures
-from tandem.training.history import History, Step, ValidScores
+from tandem.training.history import History, ValidScores
 from tandem.training.interruption import Interruption
 from tandem.training.losses import Weighting, make_criteria
 from tandem.training.optimization import Optimization, uncertainty_group
-from tandem.training.passes import Draw, EncoderPass, Pass
+from tandem.training.passes import EncoderPass, Pass
 from tandem.training.processes import ALONE, Crew
 from tandem.training.progress import Progress
-from tandem.training.schedules import Schedule, plan_schedule
+from tandem.training.schedules import plan_schedule
 from tandem.training.stepping import Stepper
-from tandem.training.streams import Stream, plan_streams, taught
+from tandem.training.streams import plan_streams
 
 Scorer = Callable[[Pass, Examples, PassSize, Crew], ValidScores]
 
@@ -65,25 +63,8 @@ def train_model(
     limit = PassLimit(execution.pass_size, memo=folder, number=crew.part.number, may_retry=crew.is_alone)
     streams = plan_streams(train.members, train.shelf.text_lengths, settings, seed=seed)
     schedule = plan_schedule({task: stream.n_batches for task, stream in streams.items()}, settings, seed=seed)
-    weighting = Weighting(tuple(train.members), settings.loss_weights)
-    if weighting.log_variances is not None:
-        groups.append(uncertainty_group(weighting.log_variances, settings))
-    is_scaled = execution.precision == "float16"
     with _passes(model, splits, settings, execution, folder / f"features-{crew.part.number}", limit) as passes:
-        stepper = Stepper(
-            run=passes[0],
-            optimization=Optimization(
-                groups, settings, n_steps=schedule.n_steps, device=execution.device, is_scaled=is_scaled
-            ),
-            criteria=make_criteria(
-                settings, train.labels, train.kinds, {task: train.count_labels(task) for task in train.members}
-            ),
-            weighting=weighting,
-            crew=crew,
-            limit=limit,
-        )
-        validate = partial(_validate, model, passes[1], valid, score, crew, limit)
-        run = _Run(
+        course = Course(
             model=model,
             learning={name for group in groups for name in group["names"]},
             members=train.members,
@@ -91,17 +72,41 @@ def train_model(
             seed=seed,
             schedule=schedule,
             streams=streams,
-            stepper=stepper,
-            validate=validate,
+            stepper=_make_stepper(passes[0], groups, train, settings, execution, schedule.n_steps, (crew, limit)),
+            validate=partial(_validate, model, passes[1], valid, score, crew, limit),
             checkpoints=Checkpoints(folder, kept=settings.checkpoints_kept),
             history=History(select_by=settings.select_by),
         )
         with Interruption() as interruption, Progress(schedule, settings, is_shown=crew.is_first) as progress:
-            run.restore(progress)
-            run.go(interruption, progress)
-            run.history.cost = progress.cost(execution.device)
-    run.take_best()
-    return run.history
+            course.restore(progress)
+            course.go(interruption, progress)
+            course.history.cost = progress.cost(execution.device)
+    course.take_best()
+    return course.history
+
+
+def _make_stepper(
+    run: Pass,
+    groups: list[dict[str, Any]],
+    train: Examples,
+    settings: Train,
+    execution: Execution,
+    n_steps: int,
+    how: tuple[Crew, PassLimit],
+) -> Stepper:
+    weighting = Weighting(tuple(train.members), settings.loss_weights)
+    if weighting.log_variances is not None:
+        groups = [*groups, uncertainty_group(weighting.log_variances, settings)]
+    is_scaled = execution.precision == "float16"
+    counts = {task: train.count_labels(task) for task in train.members}
+    return Stepper(
+        run=run,
+        optimization=Optimization(groups, settings, n_steps=n_steps, device=execution.device, is_scaled=is_scaled),
+        criteria=make_criteria(settings, train.labels, train.kinds, counts),
+        weighting=weighting,
+        crew=how[0],
+        limit=how[1],
+    )
 
 
 def _validate(
@@ -137,93 +142,3 @@ def _passes(
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@dataclass(kw_only=True)
-class _Run:
-    """A run on its way: where it stands is the optimizer's count of steps, and the history so far."""
-
-    model: MultiTaskModel
-    learning: Collection[str]
-    members: Mapping[str, Ints]
-    settings: Train
-    seed: int
-    schedule: Schedule
-    streams: Mapping[str, Stream]
-    stepper: Stepper
-    validate: Callable[[], ValidScores]
-    checkpoints: Checkpoints
-    history: History
-
-    @property
-    def n_taken(self) -> int:
-        """Steps so far."""
-        return self.stepper.optimization.n_taken
-
-    def go(self, interruption: Interruption, progress: Progress) -> None:
-        """Go on to the end, or until patience is lost or somebody wishes to stop."""
-        set_learning_rungs(self.model, self.settings, epoch=len(self.history.epochs))
-        self.stepper.share()
-        while self.n_taken < self.schedule.n_steps and not self.history.has_stalled(self.settings.patience):
-            self._step(progress)
-            ends_epoch = self.n_taken in self.schedule.epoch_ends
-            if ends_epoch:
-                self._end_epoch(progress)
-            is_wished = self.stepper.crew.agree(interruption.is_wished)
-            if ends_epoch or is_wished or self.n_taken % self.settings.checkpoint_every == 0:
-                self._save()
-            if is_wished:
-                raise TandemError(
-                    f"stopped after step {self.n_taken} of {self.schedule.n_steps}: the same command goes on from there"
-                )
-
-    def restore(self, progress: Progress) -> None:
-        """Go back to the last checkpoint, if there is one."""
-        found = self.checkpoints.latest()
-        if found is None:
-            return
-        self.model.load_state_dict(found.tensors["model"], strict=False)
-        self.stepper.optimization.restore(found.tensors["optimizer"], found.facts["optimization"])
-        if self.stepper.weighting.log_variances is not None:
-            self.stepper.weighting.log_variances.data.copy_(found.tensors["weighting"]["log_variances"])
-        self.history = History.restored(found.facts["history"])
-        progress.resume(self.n_taken)
-
-    def take_best(self) -> None:
-        """Put the best epoch's weights into the model."""
-        self.stepper.crew.wait()  # until they are written
-        self.model.load_state_dict(self.checkpoints.best(self.history.best_epoch), strict=False)
-
-    def _step(self, progress: Progress) -> None:
-        step = self.n_taken
-        turns = self.schedule.turn_numbers(step)
-        drawn = {task: self.streams[task].draw(turn) for task, turn in turns.items()}
-        self.model.train()
-        optimization, factors = self.stepper.optimization, self.stepper.weighting.factors()
-        rate = optimization.highest_rate
-        taken = self.stepper.take(taught(drawn, self.members, self.settings), Draw(self.seed, step))
-        factors = {task: factors[task] for task in taken.losses}
-        self.history.steps.append(Step(number=step + 1, losses=taken.losses, factors=factors, learning_rate=rate))
-        progress.after_step(self.history.steps[-1], taken)
-
-    def _end_epoch(self, progress: Progress) -> None:
-        epoch = self.history.end_epoch(self.validate())
-        progress.after_epoch(epoch)
-        if epoch.number == self.history.best_epoch and self.stepper.crew.is_first:
-            self.checkpoints.save_best(epoch.number, self._learnt())
-        if set_learning_rungs(self.model, self.settings, epoch=epoch.number):
-            self.stepper.share()
-
-    def _save(self) -> None:
-        if not self.stepper.crew.is_first:
-            return
-        optimization, weighting = self.stepper.optimization, self.stepper.weighting
-        tensors = {"model": self._learnt(), "optimizer": optimization.tensors()}
-        if weighting.log_variances is not None:
-            tensors["weighting"] = {"log_variances": weighting.log_variances}
-        facts = {"optimization": optimization.facts(), "history": self.history.state()}
-        self.checkpoints.save(Snapshot(step=self.n_taken, tensors=tensors, facts=facts))
-
-    def _learnt(self) -> dict[str, Tensor]:
-        """The weights that learn in any epoch."""
-        return {name: weight for name, weight in self.model.state_dict().items() if name in self.learning}

@@ -7,6 +7,7 @@ all, so that the step is the one that a single process would take. Nodes share t
 from __future__ import annotations
 
 import gc
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -104,10 +105,8 @@ def joined_crew(execution: Execution, n_local: int) -> Iterator[tuple[Crew, Exec
     try:
         part = Part(distributed.get_rank(), distributed.get_world_size())
         yield Crew(part=part), replace(execution, threads=max(1, execution.threads // n_local))
-    except BaseException as error:
-        # what a failed run still holds of the group would be torn down with the interpreter, which can hang
-        traceback.clear_frames(error.__traceback__)
-        raise
     finally:
+        # what a failed run still holds of the group would be torn down with the interpreter, which can hang
+        traceback.clear_frames(sys.exc_info()[2])
         gc.collect()
         distributed.destroy_process_group()
