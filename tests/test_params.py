@@ -50,7 +50,7 @@ def test_every_value_has_a_comment_on_its_line():
         (
             "schedule: combined",
             "schedule: mixed",
-            r"train\.schedule must be 'combined', .* or 'temperature', got 'mixed'",
+            r"train\.schedule must be 'combined', .*, got 'mixed'",
         ),
         (
             "batch_size: {sentiment: 32",
