@@ -112,3 +112,17 @@ def test_a_record_of_another_machine_or_other_params_does_not(
         write_json(recorded, facts)
     assert probing.probe(default_params, encoder, recorded).execution.micro_batch == first.execution.micro_batch
     assert damage == "file" or read_json(recorded)["execution"]["micro_batch"] == 99
+
+
+@pytest.mark.parametrize(
+    ("device", "is_deterministic", "chooses"), [("cuda", True, True), ("cuda", False, False), ("cpu", True, False)]
+)
+def test_a_gpu_is_asked_for_deterministic_kernels(demand, monkeypatch, device, is_deterministic, chooses):
+    calls = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", calls.append)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    machine = replace(MACHINE, device=device, cores=torch.get_num_threads())
+    probing.prepare_torch(with_micro_batch(4, machine, demand, "float32"), is_deterministic=is_deterministic)
+    assert calls == [True] * chooses
+    assert ("CUBLAS_WORKSPACE_CONFIG" in probing.os.environ) == chooses
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)

@@ -174,3 +174,48 @@ def test_a_run_that_runs_out_of_memory_learns_the_same(model, train_examples, va
     assert max(tries) > 30
     for name, weight in weights(model).items():
         torch.testing.assert_close(weights(other)[name], weight, atol=2e-4, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_lower_precision_learns_too_and_keeps_its_weights_in_float32(
+    model, train_examples, valid_examples, settings, precision
+):
+    history = train(model, train_examples, valid_examples, settings, replace(EXECUTION, precision=precision))
+    first, last = history.epochs[0].train_losses, history.epochs[-1].train_losses
+    assert all(last[task] < first[task] for task in ("mood", "names"))
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_recomputing_layers_changes_nothing(model, train_examples, valid_examples, settings):
+    other = deepcopy(model)
+    train(model, train_examples, valid_examples, replace(settings, max_steps=4))
+    train(other, train_examples, valid_examples, replace(settings, max_steps=4, gradient_checkpointing=True))
+    for name, weight in weights(model).items():
+        assert torch.equal(weights(other)[name], weight), name
+
+
+def test_patience_ends_a_run_that_gets_no_better(model, train_examples, valid_examples, settings):
+    scores = iter([0.5, 0.6, 0.6, 0.1, 0.9])
+
+    def score(run, examples, size, crew):
+        found = score_split(run, examples, size, crew)
+        return replace(found, scores=dict.fromkeys(found.scores, next(scores)))
+
+    patient = replace(settings, epochs=5, patience=2)
+    history = train(model, train_examples, valid_examples, patient, score=score)
+    assert (len(history.epochs), history.best_epoch) == (4, 2)
+
+
+def test_choosing_by_a_task_without_validation_texts_is_refused(model, train_examples, valid_examples, settings):
+    none = replace(valid_examples, members={**valid_examples.members, "mood": valid_examples.members["mood"][:0]})
+    with pytest.raises(TandemError, match=r"train\.select_by names mood, which has no validation text"):
+        train(model, train_examples, none, replace(settings, select_by="mood"))
+
+
+def test_a_frozen_heads_task_still_teaches_the_encoder(model, train_examples, valid_examples, settings):
+    before = weights(model)
+    chosen = replace(settings, frozen_heads=("mood",), schedule="separate", epochs=1, max_steps=2)
+    train(model, train_examples, valid_examples, chosen)  # two steps of the first task, mood
+    after = weights(model)
+    assert torch.equal(after["heads.mood.linear.weight"], before["heads.mood.linear.weight"])
+    assert any(not torch.equal(after[name], before[name]) for name in after if name.startswith("encoder.layers"))
