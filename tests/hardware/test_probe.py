@@ -118,11 +118,10 @@ def test_a_record_of_another_machine_or_other_params_does_not(
     ("device", "is_deterministic", "chooses"), [("cuda", True, True), ("cuda", False, False), ("cpu", True, False)]
 )
 def test_a_gpu_is_asked_for_deterministic_kernels(demand, monkeypatch, device, is_deterministic, chooses):
-    calls = []
+    calls, environment = [], {}
     monkeypatch.setattr(torch, "use_deterministic_algorithms", calls.append)
-    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr(probing.os, "environ", environment)
     machine = replace(MACHINE, device=device, cores=torch.get_num_threads())
     probing.prepare_torch(with_micro_batch(4, machine, demand, "float32"), is_deterministic=is_deterministic)
     assert calls == [True] * chooses
-    assert ("CUBLAS_WORKSPACE_CONFIG" in probing.os.environ) == chooses
-    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    assert ("CUBLAS_WORKSPACE_CONFIG" in environment) == chooses
