@@ -37,13 +37,22 @@ class Setting:
 
 
 def against_trainer(request: Request) -> Measurement:
-    """The default encoder on the CPU in float32."""
+    """The default encoder on the CPU, both in float32."""
+    return _on_cpu(request, "float32")
+
+
+def against_trainer_in_bfloat16(request: Request) -> Measurement:
+    """The default encoder on the CPU, both in bfloat16."""
+    return _on_cpu(request, "bfloat16")
+
+
+def _on_cpu(request: Request, precision: Precision) -> Measurement:
     batch, steps = _small(request, BATCH), request.size(16, 2)
     with tempfile.TemporaryDirectory() as folder:
         examples = prepare(request, Path(folder), batch.times(steps))
         steps = min(steps, max(4, TOKENS_A_ROUND * steps // count_tokens(examples)))
         examples = narrow(examples, batch.times(steps))
-        return _compare(request, examples, Setting(batch=batch, steps=steps, limit=1.7))
+        return _compare(request, examples, Setting(precision=precision, batch=batch, steps=steps, limit=1.7))
 
 
 def against_trainer_on_gpu(request: Request) -> Measurement | None:
