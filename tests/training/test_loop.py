@@ -16,15 +16,8 @@ from tests.small_corpora import EXECUTION
 
 
 @pytest.fixture
-def settings(default_params):
-    return replace(
-        default_params.train,
-        epochs=3,
-        batch_size=8,
-        learning_rate=0.01,
-        loss_weights={"mood": 0.5, "names": 0.5},
-        length_pool=1,
-    )
+def settings(small_run):
+    return replace(small_run, epochs=3, length_pool=1)
 
 
 def train(model, train_examples, valid_examples, settings, execution=EXECUTION, score=score_split):

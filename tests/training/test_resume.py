@@ -16,19 +16,10 @@ from tandem.training.loop import train_model
 from tandem.training.progress import Progress
 from tests.small_corpora import EXECUTION
 
-N_STEPS = 10
-
 
 @pytest.fixture
-def settings(default_params):
-    return replace(
-        default_params.train,
-        epochs=2,
-        batch_size=8,
-        learning_rate=0.01,
-        loss_weights={"mood": 0.5, "names": 0.5},
-        checkpoint_every=3,
-    )
+def settings(small_run):
+    return replace(small_run, epochs=2, checkpoint_every=3)
 
 
 class Killed(BaseException):
