@@ -15,7 +15,7 @@ import torch
 
 from tandem.hardware.execution import Execution, choose, demand_of
 from tandem.hardware.machine import Device, Precision, detect
-from tandem.hardware.memory import PassLimit
+from tandem.hardware.memory import PassLimit, keep_freed_memory
 from tandem.hardware.probe import prepare_torch
 from tandem.model.building import build_model
 from tandem.model.layouts import Unpadded
@@ -98,6 +98,8 @@ def train(
         if not saves:
             patches.enter_context(patch.object(Checkpoints, "best", lambda *_: {}))
         splits = (examples, none)
+        keep_freed_memory()
+        patches.callback(keep_freed_memory, is_kept=False)  # the reference has the process as it was
         history = train_model(model, splits, wanted, chosen, seed=SEED, score=_no_scores, folder=Path(folder))
     if chosen.device == "cuda":
         torch.cuda.synchronize()

@@ -164,6 +164,8 @@ def test_learnt_loss_weights_have_a_rate_of_their_own_and_no_decay(settings: Tra
 
 def test_steps_are_those_of_the_plain_loop(settings: Train) -> None:
     ours, plain = Run(settings), Run(settings)
+    for run in (ours, plain):  # in float32, Adam makes steps out of the keys' biases, whose gradients are noise
+        run.model.double()
     groups = [*parameter_groups(plain.model, settings), uncertainty_group(plain.uncertainty, settings)]
     parameters = [parameter for group in groups[:-1] for parameter in group["params"]]  # the model's own
     optimizer = torch.optim.AdamW(groups, fused=True)
@@ -181,7 +183,7 @@ def test_steps_are_those_of_the_plain_loop(settings: Train) -> None:
     ours.take(0, N_STEPS)
     assert max(norms) > settings.gradient_clipping, "the clipping must have mattered"
     for name, weight in ours.weights().items():
-        assert torch.equal(weight, plain.weights()[name]), name
+        torch.testing.assert_close(weight, plain.weights()[name], rtol=1e-5, atol=1e-7)
 
 
 @SCALED
@@ -271,7 +273,7 @@ def test_what_comes_from_frozen_weights_alone_teaches_nothing(settings: Train, i
 
 
 @SCALED
-@pytest.mark.parametrize("place", ["torch.nn.utils.clip_grad_norm_", "torch.zeros_like"])
+@pytest.mark.parametrize("place", ["torch.nn.utils.get_total_norm", "torch.zeros_like"])
 def test_a_step_that_ran_out_of_memory_can_be_redone(
     settings: Train, is_scaled: bool, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

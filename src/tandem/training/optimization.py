@@ -138,9 +138,7 @@ class Optimization:
 
     def _update(self) -> None:
         self.scaler.unscale_(self.optimizer)
-        # the slopes of the loss weights are of another kind, and would shrink all others
-        weights = [parameter for name, parameter in self._parameters.items() if name != _UNCERTAINTY]
-        torch.nn.utils.clip_grad_norm_(weights, self.clipping)
+        self._clip()
         self._make_room()
         scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
@@ -148,6 +146,19 @@ class Optimization:
         if self.scaler.get_scale() < scale:
             self.n_skipped += 1
             self._check_scale()
+
+    def _clip(self) -> None:
+        """Let the gradients have a norm of `clipping` at most (Pascanu et al. 2013).
+
+        AdamW divides them itself as it reads them, which saves a pass over all of them. The slopes of the loss weights
+        are of another kind: they neither count in the norm nor shrink with it.
+        """
+        gradients = {name: weight.grad for name, weight in self._parameters.items() if weight.grad is not None}
+        slopes = gradients.pop(_UNCERTAINTY, None)
+        excess = (torch.nn.utils.get_total_norm(gradients.values()) / self.clipping).clamp(min=1)
+        if slopes is not None:
+            slopes.mul_(excess)
+        self.optimizer.grad_scale = excess.float()  # type: ignore[attr-defined]  # which the scaler's `step` respects
 
     def _make_room(self) -> None:
         """Begin AdamW's state, as it would itself, for all groups at once: it updates one before it begins the next.

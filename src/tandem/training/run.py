@@ -17,6 +17,7 @@ import tandem
 from tandem.artifacts import exclusive, sha256_of, write_json
 from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
+from tandem.hardware.memory import keep_freed_memory
 from tandem.hardware.probe import prepare_torch, probe
 from tandem.model.building import build_model
 from tandem.model.folder import save_model
@@ -55,6 +56,7 @@ def run_training(params: Params, places: Places, *, score: Scorer, module: str, 
         return f"{execution.n_devices} processes, one a device"
     with joined_crew(execution, n_local) as (crew, own), _alone_here(crew, places.work):
         prepare_torch(own, is_deterministic=params.train.deterministic)
+        keep_freed_memory()
         return _run_in(crew, own, params, places, pretrained, score)
 
 
