@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
 from tandem.hardware.memory import PassLimit
-from tandem.model.dropout import piece_identities
 from tandem.model.multitask import MultiTaskModel
 from tandem.tokens.batching import PassSize
 from tandem.tokens.examples import ALL, Batch, Examples, Part, Targets
@@ -105,18 +104,14 @@ def _take(table: Table, texts: Ints) -> Table:
 @torch.no_grad()
 def _encode(live: EncoderPass, folder: Path, size: PassSize) -> dict[str, Table]:
     """Run the encoder once over everything, and lay out what each task's head will see."""
-    examples, device = live.examples, live.execution.device
+    examples = live.examples
     n_windows = len(examples.shelf.windows_of(np.unique(np.concatenate(list(examples.members.values())))))
     batches = examples.batches(examples.members, size=size, reading=live.reading)
     with ExitStack() as files:
         writers = {task: files.enter_context(_Writer(live, task, folder / task)) for task in examples.members}
         for batch in watch(batches, "encode", n_windows=n_windows):
-            ids, mask = torch.from_numpy(batch.ids).to(device), torch.from_numpy(batch.mask).to(device)
-            with live.execution.autocast():
-                hidden = live.model.encode(ids, mask)  # (rows, seq, hidden)
-                pooled = live.model.pool(hidden, mask)  # (rows, hidden)
-            for task in batch.targets:
-                writers[task].append(batch, hidden, pooled)
+            for task, (vectors, identities) in live.seen_by_heads(batch).items():
+                writers[task].append(batch, vectors, identities)
         return {task: writer.finish() for task, writer in writers.items()}
 
 
@@ -142,18 +137,15 @@ class _Writer:
         with self._told():
             self.file.close()
 
-    def append(self, batch: Batch, hidden: Tensor, pooled: Tensor) -> None:
-        """Keep the vectors at the task's places of a batch: (rows, seq, hidden) and (rows, hidden)."""
+    def append(self, batch: Batch, vectors: Tensor, identities: Tensor) -> None:
+        """Keep the vectors at the task's places of a batch, (counted, hidden), and who they are, (counted)."""
         targets = batch.targets[self.task]
-        rows, positions = locate_places(batch, self.kind, targets)
-        windows = batch.windows[rows.numpy()]
-        identities = piece_identities(torch.from_numpy(windows), positions).numpy()
-        rows, positions = rows.to(hidden.device), positions.to(hidden.device)
-        vectors = pooled[rows] if self.kind == "classification" else hidden[rows, positions]
+        rows, _ = locate_places(batch, self.kind, targets)
         with self._told():
             self.file.write(vectors.float().cpu().numpy().data)
         places = np.arange(self.n_rows, self.n_rows + len(vectors))
-        self.parts.append((self.shelf.window_texts[windows], identities, targets._replace(places=places)))
+        texts = self.shelf.window_texts[batch.windows[rows.numpy()]]
+        self.parts.append((texts, identities.cpu().numpy(), targets._replace(places=places)))
         self.n_rows += len(vectors)
 
     def finish(self) -> Table:

@@ -64,6 +64,7 @@ def train_model(
     streams = plan_streams(train.members, train.shelf.text_lengths, settings, seed=seed)
     schedule = plan_schedule({task: stream.n_batches for task, stream in streams.items()}, settings, seed=seed)
     with _passes(model, splits, settings, execution, folder / f"features-{crew.part.number}", limit) as passes:
+        make = partial(Stepper, run=passes[0], crew=crew, limit=limit)
         course = Course(
             model=model,
             learning={name for group in groups for name in group["names"]},
@@ -72,7 +73,7 @@ def train_model(
             seed=seed,
             schedule=schedule,
             streams=streams,
-            stepper=_make_stepper(passes[0], groups, train, settings, execution, schedule.n_steps, (crew, limit)),
+            stepper=_make_stepper(make, groups, train, settings, execution, schedule.n_steps),
             validate=partial(_validate, model, passes[1], valid, score, crew, limit),
             checkpoints=Checkpoints(folder, kept=settings.checkpoints_kept),
             history=History(select_by=settings.select_by),
@@ -86,26 +87,22 @@ def train_model(
 
 
 def _make_stepper(
-    run: Pass,
+    make: Callable[..., Stepper],
     groups: list[dict[str, Any]],
     train: Examples,
     settings: Train,
     execution: Execution,
     n_steps: int,
-    how: tuple[Crew, PassLimit],
 ) -> Stepper:
     weighting = Weighting(tuple(train.members), settings.loss_weights)
     if weighting.log_variances is not None:
         groups = [*groups, uncertainty_group(weighting.log_variances, settings)]
     is_scaled = execution.precision == "float16"
     counts = {task: train.count_labels(task) for task in train.members}
-    return Stepper(
-        run=run,
+    return make(
         optimization=Optimization(groups, settings, n_steps=n_steps, device=execution.device, is_scaled=is_scaled),
         criteria=make_criteria(settings, train.labels, train.kinds, counts),
         weighting=weighting,
-        crew=how[0],
-        limit=how[1],
     )
 
 

@@ -69,18 +69,20 @@ class EncoderPass(nn.Module):
 
     def forward(self, batch: Batch, draw: Draw | None = None) -> dict[str, Tensor]:
         """The logits at each task's places, (counted, labels)."""
-        device = self.execution.device
         if draw is not None:
             self.model.noise.seat(*draw, keys=batch.windows)
+        with self.execution.autocast():
+            return {task: self.model.apply_head(task, *seen) for task, seen in self.seen_by_heads(batch).items()}
+
+    def seen_by_heads(self, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        """The vectors at each task's places, (counted, hidden), and who they are, (counted)."""
+        device = self.execution.device
         ids, mask = torch.from_numpy(batch.ids).to(device), torch.from_numpy(batch.mask).to(device)
         with self.execution.autocast():
             hidden = self.model.encode(ids, mask)  # (rows, seq, hidden)
-            return {
-                task: self.model.apply_head(task, *self._vectors(batch, task, hidden, mask)) for task in batch.targets
-            }
+            return {task: self._at_places(batch, task, hidden, mask) for task in batch.targets}
 
-    def _vectors(self, batch: Batch, task: str, hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """What the task's head sees at its places, (counted, hidden), and who that is, (counted)."""
+    def _at_places(self, batch: Batch, task: str, hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         rows, positions = locate_places(batch, self.examples.kinds[task], batch.targets[task])
         windows = torch.from_numpy(batch.windows)[rows]
         identities = piece_identities(windows, positions).to(hidden.device)
