@@ -19,6 +19,7 @@ MODULES = {
     "xlsx_intake": "xlsx_intake:measure",
     "tokenize": "tokenization:measure",
     "full_finetuning_vs_trainer": "finetuning:against_trainer",
+    "full_finetuning_vs_trainer_float32": "finetuning:against_trainer_in_float32",
     "full_finetuning_vs_trainer_bfloat16": "finetuning:against_trainer_in_bfloat16",
     "full_finetuning_vs_trainer_gpu": "finetuning:against_trainer_on_gpu",
     "full_finetuning_vs_trainer_gpu_base": "finetuning:against_trainer_on_gpu_base",

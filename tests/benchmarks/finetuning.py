@@ -29,7 +29,8 @@ class Setting:
     """Where and how both sides compute, and how much."""
 
     device: Device = "cpu"
-    precision: Precision = "float32"
+    precision: ours.Wanted = "float32"
+    their_precision: Precision = "float32"
     batch: Sizes
     steps: int
     epochs: int = 1
@@ -37,22 +38,28 @@ class Setting:
 
 
 def against_trainer(request: Request) -> Measurement:
+    """The default encoder on the CPU: ours in the precision that `auto` chooses, `Trainer` in its own, float32."""
+    return _on_cpu(request, "auto", "float32")
+
+
+def against_trainer_in_float32(request: Request) -> Measurement:
     """The default encoder on the CPU, both in float32."""
-    return _on_cpu(request, "float32")
+    return _on_cpu(request, "float32", "float32")
 
 
 def against_trainer_in_bfloat16(request: Request) -> Measurement:
     """The default encoder on the CPU, both in bfloat16."""
-    return _on_cpu(request, "bfloat16")
+    return _on_cpu(request, "bfloat16", "bfloat16")
 
 
-def _on_cpu(request: Request, precision: Precision) -> Measurement:
+def _on_cpu(request: Request, precision: ours.Wanted, their_precision: Precision) -> Measurement:
     batch, steps = _small(request, BATCH), request.size(16, 2)
     with tempfile.TemporaryDirectory() as folder:
         examples = prepare(request, Path(folder), batch.times(steps))
         steps = min(steps, max(4, TOKENS_A_ROUND * steps // count_tokens(examples)))
         examples = narrow(examples, batch.times(steps))
-        return _compare(request, examples, Setting(precision=precision, batch=batch, steps=steps, limit=1.7))
+        setting = Setting(precision=precision, their_precision=their_precision, batch=batch, steps=steps, limit=1.7)
+        return _compare(request, examples, setting)
 
 
 def against_trainer_on_gpu(request: Request) -> Measurement | None:
@@ -61,7 +68,13 @@ def against_trainer_on_gpu(request: Request) -> Measurement | None:
         return None
     batch, steps = _small(request, BATCH_ON_GPU), request.size(10, 2)
     setting = Setting(
-        device="cuda", precision="bfloat16", batch=batch, steps=steps, epochs=request.size(10, 1), limit=1.5
+        device="cuda",
+        precision="bfloat16",
+        their_precision="bfloat16",
+        batch=batch,
+        steps=steps,
+        epochs=request.size(10, 1),
+        limit=1.5,
     )
     with tempfile.TemporaryDirectory() as folder:
         return _compare(request, prepare(request, Path(folder), batch.times(steps)), setting)
@@ -99,11 +112,11 @@ def _compare(request: Request, examples: Examples, setting: Setting) -> Measurem
     rows = list(chain(*as_rows(examples).values()))
     n_tokens = count_tokens(examples) * setting.epochs
     options = {"batch_size": sum(setting.batch), "epochs": setting.epochs}
-    options |= {"device": setting.device, "precision": setting.precision}
+    options |= {"device": setting.device, "precision": setting.their_precision}
     note = (
-        f"{setting.device}, {setting.precision}; a round is {setting.epochs} x {setting.steps} steps of "
-        f"{sum(setting.batch)} texts over {describe(examples)}; dropout 0.1 throughout; "
-        "reference: BertModel, Trainer, group_by_length"
+        f"{setting.device}, ours in {chosen.precision}, reference in {setting.their_precision}; "
+        f"a round is {setting.epochs} x {setting.steps} steps of {sum(setting.batch)} texts over {describe(examples)}; "
+        "dropout 0.1 throughout; reference: BertModel, Trainer, group_by_length"
     )
     with tempfile.TemporaryDirectory() as folder:  # each trains once, and then goes, with its optimizer
         trainers = [make_trainer(theirs, rows, folder, **options) for _ in range(request.rounds + 1)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stderr
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from unittest.mock import patch
 
 import torch
@@ -33,6 +33,8 @@ from tandem.training.schedules import plan_schedule
 from tandem.training.streams import plan_streams, taught
 from tests.benchmarks.peaks import ROOT
 from tests.benchmarks.samples import MAX_LENGTH, Sizes
+
+Wanted = Precision | Literal["auto"]
 
 NEVER = 1_000_000
 SEED = 7
@@ -61,7 +63,7 @@ def settings(batch_size: Sizes, **changes: Any) -> Train:
     return replace(load_params(ROOT / "params.yaml").train, batch_size=batch_size._asdict(), **usual | changes)
 
 
-def execution(pretrained: str, batch_size: Sizes, *, device: Device = "cpu", precision: Precision) -> Execution:
+def execution(pretrained: str, batch_size: Sizes, *, device: Device = "cpu", precision: Wanted) -> Execution:
     """How the probe would have this machine compute such steps; sets the threads accordingly, for both sides."""
     machine = detect(device)
     demand = replace(
