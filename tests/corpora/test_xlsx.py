@@ -175,4 +175,25 @@ def test_a_cell_may_hold_a_million_characters(tmp_path: Path, engine: str) -> No
 def test_a_sheet_that_cannot_serve(tmp_path: Path, engine: str, rows: Sequence[Sequence[str]], message: str) -> None:
     path = save_workbook(tmp_path / "a.xlsx", rows)
     with pytest.raises(TandemError, match=message):
-        open_with(engine, path).read_columns(["two"])
+        open_with(engine, path).as_table().read_columns(["two"])
+
+
+def test_a_sheet_without_a_header(tmp_path: Path) -> None:
+    path = save_workbook(tmp_path / "a.xlsx", [("x", "", None), ("y", "z", None)])
+    sheet = open_sheet(path, ["one", "two"])
+    assert (sheet.header, texts(sheet)) == (("one", "two"), [(1, "x", ""), (2, "y", "z")])
+    for columns in (["one"], ["one", "two", "three"]):
+        with pytest.raises(
+            TandemError, match=rf"row 1: 2 columns, but corpora\.\*\.columns names {len(columns)}; name"
+        ):
+            open_sheet(save_workbook(path, [("x", "y"), ("y", "z")]), columns)
+
+
+def test_a_hidden_sheet_is_not_read(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.active.append(("one",))
+    workbook.active.sheet_state = "hidden"
+    workbook.create_sheet("Shown").append(("two",))
+    workbook.save(tmp_path / "a.xlsx")
+    with pytest.raises(TandemError, match=r"sheet 'Sheet' is hidden, and only the first sheet is read"):
+        open_sheet(tmp_path / "a.xlsx")

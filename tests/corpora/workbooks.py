@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -52,5 +51,5 @@ def save_sheet_xml(path: Path, rows: str, *, prefix: str = "") -> Path:
 
 def read_rows(sheet: Sheet, *names: str) -> list[tuple[Any, ...]]:
     """Read all rows as (spreadsheet row, text, text, ...)."""
-    blocks = sheet.read_columns(names)
-    return [row for first, columns in blocks for row in zip(count(first), *columns, strict=False)]
+    blocks = sheet.as_table().read_columns(names)
+    return [row for rows, columns in blocks for row in zip(rows, *columns, strict=True)]

@@ -9,47 +9,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import python_calamine
 
 from tandem.corpora.cell_texts import cell_text, is_moment
+from tandem.corpora.entries import Notes, Source
 from tandem.corpora.sheet_scan import Kind, SpecialCells, scan_first_sheet
+from tandem.corpora.table_entries import table_source
+from tandem.corpora.tables import Block, Table
 from tandem.corpora.workbook_files import UNREADABLE, check_workbook, damaged
 from tandem.corpora.xlsx_fallback import read_rows
 from tandem.errors import TandemError
+from tandem.params import Corpus
 
 ROWS_AT_ONCE = 4096
-ROWS_LISTED = 10
 MOST_ROWS = 1 << 20
 """So many rows the format allows."""
 
 Cells = Sequence[Any]
-
-
-class Block(NamedTuple):
-    """Neighbouring rows, the first of which is spreadsheet row `first_row`: for each column the texts."""
-
-    first_row: int
-    columns: list[list[str]]
-
-
-@dataclass(kw_only=True)
-class CellNotes:
-    """How many cells were dates, formulas or errors, and in which rows the first of them stand."""
-
-    counts: Counter[str] = field(default_factory=lambda: Counter(dates=0, formulas=0, errors=0))
-    first_rows: dict[str, list[int]] = field(default_factory=dict)
-
-    def add(self, kind: str, row: int) -> None:
-        """Count one cell."""
-        self.counts[kind] += 1
-        rows = self.first_rows.setdefault(kind, [])
-        if len(rows) < ROWS_LISTED:
-            rows.append(row)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,36 +50,28 @@ class Sheet:
     first_column: int
     rows: Iterator[Cells]
     special: SpecialCells
-    notes: CellNotes
+    notes: Notes
 
     @property
     def place(self) -> str:
         """The file and the sheet, for messages."""
         return f"{self.path}, sheet {self.name!r}"
 
-    def read_columns(self, names: Sequence[str]) -> Iterator[Block]:
-        """Yield the texts of the columns `names`, some thousand rows at a time.
+    def as_table(self) -> Table:
+        """Give the sheet as a table; empty rows at its end are left out."""
+        facts = {
+            "format": "xlsx",
+            "sheet": self.name,
+            "other_sheets": len(self.other_names),
+            "engine": self.engine,
+        }
+        return Table(
+            place=self.place, unit="row", header=self.header, read=self._read_noting, facts=facts, notes=self.notes
+        )
 
-        Empty rows at the end are left out. Raises `TandemError` at once if a column is missing or ambiguous.
-        """
-        for name in names:
-            self._check_column(name)
-        columns = [self.header.index(name) for name in names]
-        self._note_special(columns)
+    def _read_noting(self, columns: Sequence[int]) -> Iterator[Block]:
+        self._note_special(sorted(set(columns)))
         return self._read(columns)
-
-    def _check_column(self, name: str) -> None:
-        found = ", ".join(map(repr, self.header))
-        if name not in self.header:
-            raise TandemError(
-                f"{self.place}: no column {name!r}; columns found: {found}. "
-                "Rename the column, or name yours under `corpora` in params.yaml"
-            )
-        if self.header.count(name) > 1:
-            raise TandemError(
-                f"{self.place}: {self.header.count(name)} columns are called {name!r}; columns found: {found}. "
-                "Rename all but one"
-            )
 
     def _note_special(self, columns: Sequence[int]) -> None:
         kinds: tuple[Kind, ...] = ("formulas", "errors")
@@ -116,7 +89,8 @@ class Sheet:
             texts = [self._texts(cells.get(column, ()), column, rows) for column in columns]
             n_filled = next((end for end in range(len(rows), 0, -1) if any(column[end - 1] for column in texts)), 0)
             if n_filled:
-                yield Block(first - n_blank, [[""] * n_blank + column[:n_filled] for column in texts])
+                filled = range(first - n_blank, first + n_filled)
+                yield Block(filled, [[""] * n_blank + column[:n_filled] for column in texts])
                 n_blank = 0
             n_blank += len(rows) - n_filled
             first = rows.stop
@@ -139,11 +113,19 @@ class Sheet:
         return cell_text(cell)
 
 
-def open_sheet(path: Path) -> Sheet:
+def open_xlsx(path: Path, corpus: Corpus) -> Source:
+    """Open the first worksheet of the workbook at `path` as entries.
+
+    Raises `TandemError` as `open_sheet` and `table_source` do.
+    """
+    return table_source(open_sheet(path, corpus.columns).as_table(), corpus)
+
+
+def open_sheet(path: Path, columns: Sequence[str] | None = None) -> Sheet:
     """Open the first worksheet of the workbook at `path` and read its header, the first row that is not empty.
 
-    Raises `TandemError` if there is no such file, it is not a readable xlsx, or the sheet is empty or holds
-    a header alone.
+    `columns` names the columns of a sheet without a header. Raises `TandemError` if there is no such file, it is not
+    a readable xlsx, the sheet is hidden, or it is empty or holds a header alone.
     """
     check_workbook(path)
     try:
@@ -153,51 +135,61 @@ def open_sheet(path: Path) -> Sheet:
                 engine, found = "calamine", _read_by_calamine(path)
             except python_calamine.CalamineError:
                 engine, found = "openpyxl", read_rows(path)
-            return _opened(path, engine, *found, special.result())
+            names, first_column, rows = found
+            if not names:
+                raise damaged(path, "it holds no worksheet")
+            header, first_row, rows = _headed(f"{path}, sheet {names[0]!r}", rows, columns)
+            return Sheet(
+                path=path,
+                name=names[0],
+                other_names=tuple(names[1:]),
+                engine=engine,
+                header=header,
+                first_row=first_row,
+                first_column=first_column,
+                rows=rows,
+                special=special.result(),
+                notes=Notes(counts=Counter(dates=0, formulas=0, errors=0)),
+            )
     except TandemError:
         raise
     except UNREADABLE as error:
         raise damaged(path, error) from error
 
 
-def _opened(
-    path: Path,
-    engine: str,
-    names: Sequence[str],
-    first_column: int,
-    rows: Iterator[Cells],
-    special: SpecialCells,
-) -> Sheet:
-    if not names:
-        raise damaged(path, "it holds no worksheet")
-    place = f"{path}, sheet {names[0]!r}"
-    numbered = enumerate(rows, start=1)
-    found = next(((number, row) for number, row in numbered if any(cell not in ("", None) for cell in row)), None)
+def _headed(
+    place: str, rows: Iterator[Cells], columns: Sequence[str] | None
+) -> tuple[tuple[str, ...], int, Iterator[Cells]]:
+    """Return the header, the spreadsheet row under it, and the rows from there on."""
+    found = next(((number, row) for number, row in enumerate(rows, start=1) if any(map(_is_filled, row))), None)
     if found is None:
         raise TandemError(f"{place} is empty; expected a header row and rows under it")
+    number, row = found
+    if columns is not None:
+        width = max(end for end, cell in enumerate(row, start=1) if _is_filled(cell))
+        if not width <= len(columns) <= len(row):
+            raise TandemError(
+                f"{place}, row {number}: {width} columns, but corpora.*.columns names {len(columns)}; name them all"
+            )
+        return tuple(columns), number, chain([row], rows)
     first = next(rows, None)
     if first is None:
         raise TandemError(f"{place} holds a header row alone; expected rows under it")
-    return Sheet(
-        path=path,
-        name=names[0],
-        other_names=tuple(names[1:]),
-        engine=engine,
-        header=tuple(cell_text(cell).strip() for cell in found[1]),
-        first_row=found[0] + 1,
-        first_column=first_column,
-        rows=chain([first], rows),
-        special=special,
-        notes=CellNotes(),
-    )
+    return tuple(cell_text(cell).strip() for cell in row), number + 1, chain([first], rows)
+
+
+def _is_filled(cell: object) -> bool:
+    return cell not in ("", None)
 
 
 def _read_by_calamine(path: Path) -> tuple[list[str], int, Iterator[Cells]]:
     """Return the names of the worksheets, the first's first column and its rows from spreadsheet row 1 on."""
     workbook = python_calamine.CalamineWorkbook.from_path(str(path))
-    worksheet = python_calamine.SheetTypeEnum.WorkSheet
-    names = [sheet.name for sheet in workbook.sheets_metadata if sheet.typ == worksheet]
+    sheets = [sheet for sheet in workbook.sheets_metadata if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet]
+    names = [sheet.name for sheet in sheets]
     if not names:
         return names, 0, iter(())
+    if sheets[0].visible != python_calamine.SheetVisibleEnum.Visible:
+        raise TandemError(f"{path}, sheet {names[0]!r} is hidden, and only the first sheet is read; show or delete it")
     sheet = workbook.get_sheet_by_name(names[0])
     return names, sheet.start[1] if sheet.start else 0, sheet.iter_rows()
