@@ -11,6 +11,7 @@ from tandem.params import Params, load_params
 from tandem.params.loading import _read_yaml
 
 TEXT = (Path(__file__).parent.parent / "params.yaml").read_text()
+REVIEWS_TAGS, ENTITIES_TAGS = "tags: {}", "tags: {entities: Tag}"
 
 
 def load(tmp_path, text):
@@ -94,11 +95,67 @@ def test_every_value_has_a_comment_on_its_line():
         ("seed: 7", "seed: [7", r"params\.yaml is not valid YAML"),
         ("seed: 7", "seed: !!python/object/apply:os.getcwd []", r"params\.yaml is not valid YAML"),
         ("adaptive_rates: [1.0e-6, 1.0e-4]", "adaptive_rates: [1, 0.1]", r"adaptive_rates must be \[lowest, highest\]"),
+        ("scheme: iob2 ", "scheme: iob3 ", r"tasks\.entities\.scheme must be 'auto', 'iob1', .*, got 'iob3'"),
+        ("scheme: iob2 ", "scheme: null ", r"tasks\.entities\.scheme must be auto, iob1, iob2, bilou or io, got null"),
+        ("sentence: null", "sentence: Mark", r"corpora\.reviews\.sentence needs `words`"),
+        (REVIEWS_TAGS, "tags: {entities: Tag}", r"corpora\.reviews\.tags needs `words`: tags belong to words"),
+        (ENTITIES_TAGS, "tags: {}\n    spans: {entities: spans}", r"corpora\.entities\.spans needs `text`"),
+        (REVIEWS_TAGS, "tags: {}\n    spans: {ents: x}", r"corpora\.reviews\.spans\.ents is not a task; tasks: sent"),
+        (REVIEWS_TAGS, "tags: {}\n    spans: {sentiment: x}", r"spans\.sentiment must be a tagging task, got class"),
+        (REVIEWS_TAGS, "tags: {}\n    without: [sentiment]", r"without\.sentiment must be a tagging task, got class"),
+        (
+            REVIEWS_TAGS,
+            "tags: {}\n    spans: {entities: x}\n    without: [entities]",
+            r"corpora\.reviews must name a task in one of `tags`, `spans`, `without` alone, got entities twice",
+        ),
+        (
+            ENTITIES_TAGS,
+            f"{ENTITIES_TAGS}\n    without: [entities]",
+            r"corpora\.entities must name a task in one of .* alone, got entities twice",
+        ),
+        (REVIEWS_TAGS, "tags: {}\n    splits: {test: t.csv}", r"reviews\.splits must name at least train, got test"),
+        (REVIEWS_TAGS, "tags: {}\n    splits: {}", r"reviews\.splits must name at least train, got none"),
+        (
+            REVIEWS_TAGS,
+            "tags: {}\n    splits: {dev: t.csv}",
+            r"reviews\.splits\.dev.* must be 'train', 'valid'",
+        ),
+        (
+            REVIEWS_TAGS,
+            "tags: {}\n    map: {entities: {A: B}}",
+            r"corpora\.reviews\.map\.entities is no task in its `labels`, `tags` or `spans` \(sentiment\)",
+        ),
+        (
+            REVIEWS_TAGS,
+            "tags: {}\n    map: {sentiment: {1: positive, 2: O}}",
+            r"map\.sentiment must give labels of tasks\.sentiment \(negative, positive\), got \['O'\]",
+        ),
+        (ENTITIES_TAGS, f"{ENTITIES_TAGS}\n    map: {{entities: {{A: ''}}}}", r"map\.entities must .*, got \[''\]"),
     ],
 )
 def test_a_mistake_is_named_with_its_key_and_what_is_allowed(tmp_path, old, new, message):
     with pytest.raises(TandemError, match=message):
         load(tmp_path, changed(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('sentence: "Sentence #"', "sentence: null"),
+        ("text: review ", "text: [title, -1] "),
+        ("scheme: iob2 ", "scheme: auto "),
+        (REVIEWS_TAGS, "tags: {}\n    without: [entities]\n    splits: {train: a.csv, test: b.csv}"),
+        (REVIEWS_TAGS, "tags: {}\n    spans: {entities: spans}\n    map: {entities: {PER: NAME, MISC: O}}"),
+        (REVIEWS_TAGS, "tags: {}\n    map: {sentiment: {1: negative, 2: positive}}"),
+    ],
+)
+def test_what_a_corpus_may_be(tmp_path, old, new):
+    load(tmp_path, changed(old, new))
+
+
+def test_the_tasks_that_a_corpus_serves(tmp_path):
+    params = load(tmp_path, changed(REVIEWS_TAGS, "tags: {}\n    without: [entities]"))
+    assert params.corpus("reviews").kinds() == {"sentiment": "classification", "entities": "tagging"}
 
 
 def test_a_missing_file_and_an_empty_one(tmp_path):

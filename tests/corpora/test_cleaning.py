@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tandem.corpora.cleaning import clean_corpus
+from tandem.corpora.cleaning import clean_corpus, clean_sources
+from tandem.corpora.entries import Entry
 from tandem.errors import TandemError
 from tandem.params import Corpus
 from tests.corpora.conftest import RULES, TASKS, Cleaned
+from tests.corpora.sources import clean_entries, source_of
 from tests.corpora.workbooks import save_texts, save_workbook
 
 Clean = Callable[..., Cleaned]
@@ -104,3 +108,78 @@ def test_a_text_of_a_million_characters_and_one_of_emoji_pass(tmp_path: Path) ->
     path = save_texts(tmp_path / "a.xlsx", ["review", "sentiment"], [long, "positive"], ["😀👩‍👩‍👧", "negative"])
     records, _ = clean_corpus(texts_corpus(path), TASKS, RULES)
     assert [record.text for record in records] == [long, "😀👩‍👩‍👧"]
+
+
+def labelled(row: int, label: str | None, **more: Any) -> Entry:
+    return Entry(row=row, text=f"text {row}", labels={} if label is None else {"sentiment": label}, **more)
+
+
+LABELS = {"labels": {"sentiment": "label"}}
+BOTH = [labelled(1, "positive"), labelled(2, "negative")]
+
+
+def test_a_corpus_that_comes_split_keeps_its_splits() -> None:
+    parts = {"train": [*BOTH, labelled(3, None)], "test": [labelled(1, "negative")]}
+    records, report = clean_entries(parts, **LABELS)
+    assert [(record.split, record.row) for record in records] == [("train", 1), ("train", 2), ("test", 1)]
+    metrics = report.as_dict()
+    assert metrics["kept_by_split"] == {"train": 2, "test": 1}
+    assert metrics["source"] == {"train": {"format": "jsonl"}, "test": {"format": "jsonl"}}
+    assert metrics["noted_rows"] == {"train": {}, "test": {}}
+    assert json.loads(json.dumps(metrics)) == metrics
+    assert report.summary() == "4 records, 3 texts kept; 2 train, 1 test; dropped 1 missing label"
+
+
+def test_each_part_is_a_file_in_the_folder(tmp_path: Path) -> None:
+    for name, rows in (("a", [["x", "positive"], ["y", "negative"]]), ("b", [["z", "positive"]])):
+        save_texts(tmp_path / f"{name}.xlsx", ["review", "sentiment"], *rows)
+    corpus = replace(texts_corpus(tmp_path), splits={"valid": "b.xlsx", "train": "a.xlsx"})
+    records, _ = clean_corpus(corpus, TASKS, RULES)
+    assert [(record.split, record.text) for record in records] == [("train", "x"), ("train", "y"), ("valid", "z")]
+    with pytest.raises(TandemError, match=r"c\.xlsx"):
+        clean_corpus(replace(corpus, splits={"train": "a.xlsx", "test": "c.xlsx"}), TASKS, RULES)
+
+
+def test_messages_name_the_part_and_none_may_be_empty() -> None:
+    with pytest.raises(TandemError, match=r"test\.jsonl, record 9: label 'odd' of task sentiment is unknown"):
+        clean_entries({"train": BOTH, "test": [labelled(9, "odd")]}, rules={"unknown_label": "error"}, **LABELS)
+    with pytest.raises(TandemError, match=r"test\.jsonl: no record of test is left of 3 records \("):
+        clean_entries({"train": BOTH, "test": [labelled(9, None)]}, **LABELS)
+
+
+def test_an_entry_may_say_its_split_itself() -> None:
+    records, _ = clean_entries([labelled(1, "positive", split="test"), labelled(2, "negative")], **LABELS)
+    assert [record.split for record in records] == ["test", None]
+    with pytest.raises(TandemError, match="record 1: split 'dev' is none of train, valid, test"):
+        clean_entries([labelled(1, "positive", split="dev")], **LABELS)
+
+
+def test_the_schemes_of_the_first_part_hold_for_all() -> None:
+    tasks = {**TASKS, "entities": replace(TASKS["entities"], scheme="auto")}
+    parts = {
+        "train": [Entry(row=1, words=["a"], tags={"entities": ["I-per"]})],
+        "test": [Entry(row=1, words=["a", "b"], tags={"entities": ["I-per", "B-per"]})],
+    }
+    records, report = clean_entries(parts, tasks, words=0, tags={"entities": -1})
+    assert [record.tags["entities"] for record in records] == [("B-per",), ("B-per", "B-per")]
+    assert report.schemes == {"entities": "iob1"}
+
+
+@pytest.mark.parametrize(("group", "expected"), [(None, "none"), ("author", "named")])
+def test_a_group_that_some_entry_has_is_there(group: str | None, expected: str) -> None:
+    entries = [labelled(1, "positive", group="me"), labelled(2, "negative", group="")]
+    records, report = clean_entries(entries, group=group, **LABELS)
+    assert [record.group for record in records] == ["me", None]
+    assert report.as_dict()["group"] == expected
+
+
+def test_what_readers_note_and_find_out_is_in_the_metrics() -> None:
+    source = source_of(BOTH, encoding="utf-8", sheet="One", other_sheets=2)
+    source.notes.add("bad_bytes", 7)
+    corpus = replace(texts_corpus(Path("a")), text="text")
+    records, report = clean_sources({None: source}, corpus, TASKS, RULES)
+    assert len(list(records)) == 2
+    metrics = report.as_dict()
+    assert (metrics["noted"], metrics["noted_rows"]) == ({"bad_bytes": 1}, {"bad_bytes": [7]})
+    assert (metrics["source"], metrics["sheet"]) == ({"format": "jsonl", "encoding": "utf-8"}, "One")
+    assert report.summary() == "2 records, 2 texts kept; noted 1 bad bytes; read sheet 'One' alone of 3"

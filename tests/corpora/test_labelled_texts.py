@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from tandem.corpora.entries import Entry
 from tandem.corpora.records import Record
 from tandem.errors import TandemError
 from tests.corpora.conftest import TASKS, Cleaned
+from tests.corpora.sources import clean_entries
 
 Clean = Callable[..., Cleaned]
 
@@ -134,3 +136,28 @@ def test_an_absent_group_column_is_no_error(clean_texts: Clean) -> None:
 def test_a_faulty_pattern_is_refused(clean_texts: Clean) -> None:
     with pytest.raises(TandemError, match=r"clean\.drop_characters"):
         clean_texts(GOOD, BAD, drop_characters="(")
+
+
+def test_labels_are_renamed_before_they_are_checked() -> None:
+    entries = [
+        Entry(row=row, text=f"text {row}", labels={"sentiment": label})
+        for row, label in enumerate(("POS", " NEG ", "positive", "MEH"))
+    ]
+    names = {"sentiment": {"POS": "positive", "NEG": "negative"}}
+    records, report = clean_entries(entries, labels={"sentiment": "label"}, map=names)
+    assert [record.labels["sentiment"] for record in records] == ["positive", "negative", "positive"]
+    assert counts(report) == {"labels_mapped": 2, "unknown_label": 1}
+    with pytest.raises(TandemError, match=r"file\.jsonl, record 3: label 'MEH' of task sentiment is unknown"):
+        clean_entries(entries, labels={"sentiment": "label"}, map=names, rules={"unknown_label": "error"})
+
+
+@pytest.mark.parametrize("text", [None, "", " \u200b"])
+def test_an_entry_without_a_text_is_counted(text: str | None) -> None:
+    entries = [
+        Entry(row=1, text="fine", labels={"sentiment": "positive"}),
+        Entry(row=2, text="dull", labels={"sentiment": "negative"}),
+        Entry(row=3, text=text, labels={"sentiment": "negative"}),
+    ]
+    records, report = clean_entries(entries, labels={"sentiment": "label"})
+    assert len(records) == 2
+    assert counts(report) == {"empty_text" if text else "missing_text": 1}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.corpora.span_tags import Span, tag_words
+from tandem.corpora.span_tags import Span, cut_words, tag_words
 from tandem.corpora.tag_schemes import repair_iob2, spans_of
 
 TEXT = "Anna Kowalska, 12\u00a0Mill-Lane"
@@ -34,13 +34,20 @@ def test_each_span_is_said_in_tags_or_counted(
     assert tagged.dropped == dropped
 
 
+def test_words_know_where_they_begin() -> None:
+    assert cut_words(TEXT).starts == tag_words(TEXT, []).starts == (0, 5, 13, 15, 18, 22, 23)
+
+
 places = st.integers(-2, 14)
 
 
 @given(st.text("ab .-\u0085é😀", max_size=12), st.lists(st.builds(Span, places, places, st.sampled_from("xy"))))
 def test_tags_are_strict_and_words_know_nothing_of_spans(text: str, spans: list[Span]) -> None:
     tagged = tag_words(text, spans)
-    assert tagged.words == tag_words(text, []).words
+    assert (tagged.words, tagged.starts) == cut_words(text)
+    assert [text[start : start + len(word)] for start, word in zip(tagged.starts, tagged.words, strict=True)] == [
+        *tagged.words
+    ]
     assert "".join(tagged.words) == "".join(text.split())
     assert repair_iob2(tagged.tags) == (tagged.tags, 0)
     assert len(spans_of(tagged.tags)) + tagged.dropped.total() == len(spans)

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tandem.corpora import splitting
 from tandem.corpora.records import Record, read_records
 from tandem.corpora.split_report import Annotation, SplitReport
+from tandem.corpora.split_sizes import sizes_of
 from tandem.corpora.splitting import assign_splits, text_key, write_splits
 from tandem.errors import TandemError
 from tandem.params import Split
@@ -184,7 +186,7 @@ def test_units_stay_whole_and_do_not_depend_on_the_order(
         assert all(len(splits) == 1 for splits in places.values())
     assert set(report.leakage.values()) == {0}
     assert sum(report.sizes.values()) + report.not_sampled == len(records)
-    wanted = splitting._sizes(chosen, len(records) - report.not_sampled, len(records)).tolist()
+    wanted = sizes_of(chosen, len(records) - report.not_sampled, len(records)).tolist()
     for size, name in zip(wanted, splitting.SPLITS, strict=True):
         assert abs(report.sizes[name] - size) <= report.largest_unit
         assert report.sizes[name] == size or report.largest_unit > 1
@@ -243,3 +245,66 @@ def test_write_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_at_once
     assert list(read_records(tmp_path / "split" / "test.jsonl")) == records[15:]
     assert sorted(path.name for path in (tmp_path / "split").iterdir()) == ["test.jsonl", "train.jsonl", "valid.jsonl"]
     assert (tmp_path / "split" / "valid.jsonl").read_bytes() == b""
+
+
+def given(split: str, n_texts: int, *labels: str) -> list[Record]:
+    return [replace(record, text=f"{split} {record.text}", split=split) for record in reviews(n_texts, *labels)]
+
+
+def test_a_corpus_that_comes_split_stays_so_whatever_the_params_and_copies() -> None:
+    records = [*given("train", 30, "a", "b"), *given("valid", 4, "a", "b"), *given("test", 6, "a", "b")]
+    records += [replace(records[0], split="test"), replace(records[1], split="train")]
+    assignment, report = assign_splits(records, settings(), seed=3)
+    assert assignment == [record.split for record in records]
+    assert report.leakage == {"valid_in_train": 0, "test_in_train": 1, "test_in_valid": 0}
+    assert report.as_dict()["given"] == ["train", "valid", "test"]
+    assert report.summary() == (
+        "31 train, 4 valid, 7 test; train, valid, test as given; 2 copies, leaked: 1 test in train"
+    )
+
+
+def test_a_part_that_lacks_is_drawn_from_train() -> None:
+    records = [
+        *given("train", 40, "a", "b"),
+        *given("test", 7, "a", "b"),
+        *[replace(given("train", 1, "a")[0], row=99)],
+    ]
+    assignment, report = assign_splits(records, settings(valid=0.1), seed=3)
+    assert report.sizes == {"train": 37, "valid": 4, "test": 7}
+    assert assignment[40:47] == ["test"] * 7
+    assert assignment[0] == assignment[-1]
+    assert report.as_dict()["label_balance"]["valid"]["mood"] == {"a": 0.5, "b": 0.5}
+    assert report.summary().endswith("; train, test as given; 1 copies, leaked: none")
+    _, report = assign_splits(given("train", 20, "a", "b"), settings(), seed=3)
+    assert report.sizes == {"train": 14, "valid": 2, "test": 4}
+    with pytest.raises(TandemError, match=r"there are 40 texts of train, and 50 for valid and 0 for test were asked"):
+        assign_splits([*given("train", 40, "a"), *given("test", 7, "a")], settings(valid=50), seed=3)
+
+
+def test_each_given_part_is_sampled() -> None:
+    records = [*given("train", 80, "a", "b"), *given("test", 20, "a", "b")]
+    assignment, report = assign_splits(records, settings(valid=0.1, sample=0.5), seed=3)
+    assert report.sizes == {"train": 36, "valid": 4, "test": 10}
+    assert report.not_sampled == assignment.count(None) == 50
+    assert report.as_dict()["label_balance"]["test"]["mood"] == {"a": 0.5, "b": 0.5}
+    with pytest.raises(TandemError, match=r"split\.sample = 0\.02 leaves no text of test, which the corpus came with"):
+        assign_splits(records, settings(valid=0, sample=0.02), seed=3)
+
+
+def test_labels_and_types_that_train_lacks_are_told() -> None:
+    records = [*given("train", 8, "a", "b"), *given("valid", 4, "a", "c"), *given("test", 4, "d", "c")]
+    records += [
+        Record(row=1, words=("x", "y"), tags={"ner": ("B-PER", "O")}, split="train"),
+        Record(row=1, words=("z", "y"), tags={"ner": ("B-ORG", "O")}, split="test"),
+        Record(row=1, words=("v", "y"), tags={"ner": ("O", "O")}, split="valid"),
+    ]
+    _, report = assign_splits(records, settings(), seed=3)
+    assert report.as_dict()["unseen_labels"] == {
+        "mood": {"valid": ["c"], "test": ["c", "d"]},
+        "ner": {"test": ["ORG"]},
+    }
+    assert report.summary().endswith(
+        "; valid holds labels of mood that train lacks: c; test holds labels of mood that train lacks: c, d; "
+        "test holds labels of ner that train lacks: ORG"
+    )
+    assert assign_splits(reviews(40, "a", "b"), settings(), seed=3)[1].as_dict()["unseen_labels"] == {}

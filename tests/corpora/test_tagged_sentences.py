@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from tandem.corpora.entries import Entry
 from tandem.corpora.records import Record
 from tandem.errors import TandemError
+from tandem.params import Task
 from tests.corpora.conftest import TASKS, Cleaned
+from tests.corpora.sources import clean_entries
 
 Clean = Callable[..., Cleaned]
 
@@ -51,7 +54,7 @@ def test_marks_cut_sentences_in_the_order_of_the_file(
 ) -> None:
     records, report = clean_words(*((mark, word, "O") for mark, word in zip(marks, "abcd", strict=True)))
     assert ["".join(record.words or ()) for record in records] == expected
-    assert report.noted["repeated_marks"] == repeated
+    assert report.as_dict()["noted"]["repeated_marks"] == repeated
 
 
 def test_a_word_before_any_mark_is_refused(clean_words: Clean) -> None:
@@ -172,3 +175,115 @@ def test_group_and_labels_come_from_the_first_row(clean_words: Clean) -> None:
         (5, "9", {"sentiment": "negative"}),
     ]
     assert report.noted["without_sentiment"] == 1
+
+
+def sentence(row: int, words: str, tags: str | None, **more: Any) -> Entry:
+    return Entry(row=row, words=words.split(), tags={} if tags is None else {"entities": tags.split()}, **more)
+
+
+def with_scheme(scheme: Any) -> dict[str, Task]:
+    return {**TASKS, "entities": replace(TASKS["entities"], scheme=scheme)}
+
+
+COLUMN = {"words": "words", "tags": {"entities": "tags"}}
+
+
+@pytest.mark.parametrize(
+    ("tags", "scheme"),
+    [
+        ("I-per I-per B-per I-geo O", "iob1"),
+        ("B-per L-per U-per S-geo O", "bilou"),
+        ("B-per I-per B-per B-geo O", "iob2"),
+    ],
+)
+@pytest.mark.parametrize("is_named", [True, False])
+def test_tags_of_any_scheme_become_iob2(tags: str, scheme: str, is_named: bool) -> None:
+    tasks = with_scheme(scheme if is_named else "auto")
+    records, report = clean_entries([sentence(1, "a b c d e", tags)], tasks, **COLUMN)
+    assert records[0].tags == {"entities": ("B-per", "I-per", "B-per", "B-geo", "O")}
+    assert report.as_dict()["schemes"] == {"entities": scheme}
+    assert (f"entities tags read as {scheme}" in report.summary()) == (scheme != "iob2")
+    assert not counts(report)
+
+
+def test_types_alone_are_tags_of_io() -> None:
+    records, report = clean_entries([sentence(1, "a b c", "per per O")], with_scheme("auto"), **COLUMN)
+    assert records[0].tags == {"entities": ("B-per", "I-per", "O")}
+    assert report.schemes == {"entities": "io"}
+
+
+def test_the_scheme_is_guessed_from_the_first_thousand_sentences() -> None:
+    plain = [sentence(row, "a b", "I-per O") for row in range(1, 1001)]
+    records, report = clean_entries([*plain, sentence(1001, "a b", "I-per B-per")], with_scheme("auto"), **COLUMN)
+    assert (len(records), report.schemes) == (1001, {"entities": "iob1"})
+    message = (
+        r"file\.jsonl, record 1001, column 'tags': tag 'U-per'; expected O, B-<type> or I-<type>\. Correct the cell, "
+        r"or set tasks\.entities\.scheme, which is iob1 here"
+    )
+    with pytest.raises(TandemError, match=message):
+        clean_entries([*plain, sentence(1001, "a", "U-per")], with_scheme("auto"), **COLUMN)
+
+
+@pytest.mark.parametrize(
+    ("tags", "scheme", "message"),
+    [
+        ("O B-per", "iob1", "tag 'B-per' cannot follow 'O' in iob1"),
+        ("B-per O", "bilou", "tag 'O' cannot follow 'B-per' in bilou"),
+        ("L-per O", "bilou", "tag 'L-per' cannot follow a sentence's beginning in bilou"),
+        ("O B-per", "bilou", "the sentence ends within the entity of tag 'B-per'"),
+        ("O I-per", "bilou", "tag 'I-per' continues nothing; expected B-per"),
+    ],
+)
+def test_illegal_tags_are_repaired_or_refused(tags: str, scheme: str, message: str) -> None:
+    _, report = clean_entries([sentence(1, "a b", tags)], with_scheme(scheme), **COLUMN)
+    assert report.altered["tags_repaired"] >= 1
+    with pytest.raises(TandemError, match=message):
+        clean_entries([sentence(1, "a b", tags)], with_scheme(scheme), {"illegal_tags": "error"}, **COLUMN)
+
+
+def test_types_are_renamed_before_they_are_checked() -> None:
+    names = {"entities": {"PER": "per", "LOC": "per", "MISC": "O"}}
+    entries = [sentence(1, "a b c d e", "I-PER I-LOC I-MISC I-MISC I-geo"), sentence(2, "a", "I-MISCA")]
+    records, report = clean_entries(entries, with_scheme("iob1"), map=names, **COLUMN)
+    assert records[0].tags == {"entities": ("B-per", "B-per", "O", "O", "B-geo")}
+    assert counts(report) == {"tags_mapped": 4, "sentences_unknown_tag": 1}
+
+
+def test_a_corpus_without_entities_says_so_of_each_word() -> None:
+    entries = [
+        Entry(row=row, words=["a", " ", "b"], labels={"sentiment": label})
+        for row, label in enumerate(("negative", "positive"), start=1)
+    ]
+    records, report = clean_entries(entries, words=0, labels={"sentiment": 1}, without=("entities",))
+    assert records[0] == Record(
+        row=1, words=("a", "b"), labels={"sentiment": "negative"}, tags={"entities": ("O", "O")}
+    )
+    assert report.as_dict()["labels"]["entities"] == {}
+
+
+def test_a_sentence_may_have_tags_or_a_label_or_both_but_not_neither() -> None:
+    entries = [
+        sentence(1, "a b", "B-per O", labels={"sentiment": "positive"}),
+        sentence(2, "c", None, labels={"sentiment": " negative"}),
+        sentence(3, "d", "O"),
+        sentence(4, "e", None),
+        Entry(row=5, words=[], tags={"entities": []}),
+    ]
+    records, report = clean_entries(entries, labels={"sentiment": "label"}, **COLUMN)
+    assert [(record.labels, record.tags) for record in records] == [
+        ({"sentiment": "positive"}, {"entities": ("B-per", "O")}),
+        ({"sentiment": "negative"}, {}),
+        ({}, {"entities": ("O",)}),
+    ]
+    assert counts(report) == {
+        "missing_label": 1,
+        "sentences_without_words": 1,
+        "without_entities": 1,
+        "without_sentiment": 1,
+    }
+    assert report.rows_in == 5
+
+
+def test_words_without_as_many_tags_are_refused() -> None:
+    with pytest.raises(TandemError, match=r"file\.jsonl, record 7: 2 words but 1 tags of task entities; expected one"):
+        clean_entries([sentence(7, "a b", "O")], **COLUMN)

@@ -2,96 +2,149 @@
 
 from __future__ import annotations
 
-import statistics
-from array import array
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tandem.corpora.entries import Source
 from tandem.corpora.records import Record
-from tandem.corpora.xlsx import Sheet
+from tandem.corpora.tag_schemes import Scheme
 
 LABELS_LISTED = 10
 
-GroupColumn = Literal["named", "absent", "none"]
+_OWN_FACTS = ("sheet", "other_sheets", "engine")
+"""Facts of a workbook that stand among the metrics themselves."""
 
 
 @dataclass(kw_only=True)
 class CleanReport:
     """Counts that grow while records are read, complete when the last one is.
 
-    `unit` is what is kept or dropped; lengths are in characters for texts and in words for sentences; `group` says
-    whether the params name a group column and the file has it.
+    `sources` are by split, or a single one under None, and `source` is the one that is being read; `unit` is what is
+    kept or dropped; lengths are in characters for texts and in words for sentences; `names_group` says whether the
+    params name a group column; `schemes` are those that the tags of each task are read in.
     """
 
-    sheet: Sheet
+    sources: Mapping[str | None, Source]
+    source: Source
     unit: Literal["texts", "sentences"]
-    group: GroupColumn
+    names_group: bool
     rows_in: int = 0
     kept: int = 0
+    kept_by_split: Counter[str] = field(default_factory=Counter)
     words: int = 0
+    groups: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     altered: Counter[str] = field(default_factory=Counter)
     noted: Counter[str] = field(default_factory=Counter)
     labels: dict[str, Counter[str]] = field(default_factory=dict)
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
-    lengths: array[int] = field(default_factory=lambda: array("q"))
+    schemes: dict[str, Scheme] = field(default_factory=dict)
+    lengths: Counter[int] = field(default_factory=Counter)
+
+    def at(self, row: int) -> str:
+        """A place in the source that is being read, for messages."""
+        return self.source.at(row)
 
     def keep(self, record: Record) -> None:
         """Count a record that goes on to the next stage."""
         self.kept += 1
-        self.lengths.append(len(record.surface) if record.words is None else len(record.words))
-        self.words += len(record.words or ())
+        if record.split is not None:
+            self.kept_by_split[record.split] += 1
+        n_words = len(record.words or ())
+        self.lengths[n_words if self.unit == "sentences" else len(record.surface)] += 1
+        self.words += n_words
+        self.groups += record.group is not None
         for task, label in record.labels.items():
             self.labels[task][label] += 1
         for task, tags in record.tags.items():
             self.labels[task].update(tag[2:] for tag in tags if tag[0] == "B")
+        if len(record.labels) + len(record.tags) < len(self.labels):
+            self.noted.update(
+                f"without_{task}" for task in self.labels if task not in record.labels and task not in record.tags
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers as metrics."""
-        counted = {"words": self.words} if self.unit == "sentences" else {}
         return {
             "rows_in": self.rows_in,
             "kept": self.kept,
-            **counted,
+            **({"kept_by_split": dict(self.kept_by_split)} if self.kept_by_split else {}),
+            **({"words": self.words} if self.words or self.unit == "sentences" else {}),
             "dropped": dict(self.dropped),
             "altered": dict(self.altered),
             "labels": {task: dict(counts) for task, counts in self.labels.items()},
             "unknown_labels": {task: dict(_first(counts)) for task, counts in self.unknown.items()},
+            "schemes": dict(self.schemes),
             "length": self._length(),
-            "group": self.group,
-            "noted": {**self.noted, **self.sheet.notes.counts},
-            "noted_rows": self.sheet.notes.first_rows,
-            "sheet": self.sheet.name,
-            "other_sheets": len(self.sheet.other_names),
-            "engine": self.sheet.engine,
+            "group": self._group(),
+            "noted": dict(self._noted()),
+            "noted_rows": self._noted_rows(),
+            **self._facts(),
         }
 
     def summary(self) -> str:
         """Return one line: rows in, kept, dropped and altered by reason."""
-        parts = [f"{self.rows_in:,} rows, {self.kept:,} {self.unit} kept"]
-        if self.unit == "sentences":
+        parts = [f"{self.rows_in:,} {self.source.unit}s, {self.kept:,} {self.unit} kept"]
+        parts += [", ".join(f"{count:,} {split}" for split, count in self.kept_by_split.items())]
+        if self.words or self.unit == "sentences":
             parts.append(f"{self.words:,} words")
+        parts += [f"{task} tags read as {scheme}" for task, scheme in self.schemes.items() if scheme != "iob2"]
         parts += [_listed(verb, counts) for verb, counts in (("dropped", self.dropped), ("altered", self.altered))]
-        parts += [_listed("noted", self.noted + self.sheet.notes.counts)]
-        parts += ["group: absent"] if self.group == "absent" else []
-        if self.sheet.other_names:
-            parts.append(f"read sheet {self.sheet.name!r} alone of {1 + len(self.sheet.other_names)}")
+        parts += [_listed("noted", self._noted())]
+        parts += ["group: absent"] if self._group() == "absent" else []
+        if others := self.source.facts.get("other_sheets"):
+            parts.append(f"read sheet {self.source.facts['sheet']!r} alone of {1 + int(str(others))}")
         return "; ".join(filter(None, parts))
 
+    def _noted(self) -> Counter[str]:
+        noted = Counter(self.noted)
+        for source in self.sources.values():
+            noted.update(source.notes.counts)
+        return noted
+
+    def _group(self) -> object:
+        """Whether a group column is named in the params and there (by the source's word, or a record's)."""
+        if not self.names_group:
+            return "none"
+        return self.source.facts.get("group", "named" if self.groups else "absent")
+
+    def _noted_rows(self) -> dict[str, Any]:
+        """The first rows of each kind of note; where the corpus comes split, by split."""
+        rows = {split: source.notes.first_rows for split, source in self.sources.items()}
+        return dict(rows[None]) if None in rows else {str(split): first for split, first in rows.items()}
+
+    def _facts(self) -> dict[str, Any]:
+        if None not in self.sources:
+            return {"source": {split: dict(source.facts) for split, source in self.sources.items()}}
+        facts = dict(self.sources[None].facts)
+        facts.pop("group", None)
+        own = {key: facts.pop(key) for key in _OWN_FACTS if key in facts}
+        return {**own, "source": facts}
+
     def _length(self) -> dict[str, float | str]:
-        ordered = sorted(self.lengths)
         unit = "characters" if self.unit == "texts" else "words"
-        if not ordered:
+        if not self.kept:
             return {"unit": unit}
+        half = self.kept // 2
+        median = self._length_at(half)
         return {
             "unit": unit,
-            "min": ordered[0],
-            "median": statistics.median(ordered),
-            "mean": statistics.fmean(ordered),
-            "p95": ordered[-(len(ordered) * 5 // 100) - 1],
-            "max": ordered[-1],
+            "min": min(self.lengths),
+            "median": median if self.kept % 2 else (self._length_at(half - 1) + median) / 2,
+            "mean": sum(length * count for length, count in self.lengths.items()) / self.kept,
+            "p95": self._length_at(self.kept - self.kept * 5 // 100 - 1),
+            "max": max(self.lengths),
         }
+
+    def _length_at(self, place: int) -> int:
+        """The length of the record at a place, were they in the order of their lengths."""
+        for length in sorted(self.lengths):
+            place -= self.lengths[length]
+            if place < 0:
+                break
+        return length
 
 
 def _first(counts: Counter[str]) -> list[tuple[str, int]]:

@@ -3,58 +3,115 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
-from tandem.corpora.clean_report import CleanReport, GroupColumn
-from tandem.corpora.labelled_texts import clean_texts
-from tandem.corpora.records import Record
-from tandem.corpora.tagged_sentences import clean_sentences
-from tandem.corpora.xlsx import Sheet, open_sheet
+from tandem.corpora.clean_report import CleanReport
+from tandem.corpora.entries import Entry, Source
+from tandem.corpora.formats import open_source
+from tandem.corpora.labelled_texts import make_text_cleaner
+from tandem.corpora.records import SPLITS, Record
+from tandem.corpora.tag_schemes import SchemeGuess
+from tandem.corpora.tagged_sentences import make_sentence_cleaner
 from tandem.errors import TandemError
 from tandem.params import Clean, Corpus, Task
+
+ENTRIES_GUESSED_FROM = 1000
 
 
 def clean_corpus(corpus: Corpus, tasks: Mapping[str, Task], rules: Clean) -> tuple[Iterator[Record], CleanReport]:
     """Return the corpus as a stream of records, and the report that is complete when the stream ends.
 
-    Raises `TandemError` at once if the file cannot be read or lacks a column, and from the stream for a cell that
-    the rules refuse, if no record is left, or if a classification task is left with one label.
+    Raises `TandemError` at once if a file cannot be read or lacks a column, and from the stream for what the rules
+    refuse, if no record is left (of the corpus, or of a part of it), or if a classification task is left with one
+    label.
     """
-    sheet = open_sheet(Path(corpus.path))
-    group = _group_column(corpus, sheet)
-    report = CleanReport(sheet=sheet, unit="sentences" if corpus.words else "texts", group=group)
-    report.labels.update({task: Counter() for task in (*corpus.labels, *corpus.tags)})
-    blocks = sheet.read_columns(_columns(corpus, group))
-    clean = clean_sentences if corpus.words else clean_texts
-    return _counted(clean(blocks, corpus, tasks, rules, report), corpus, report), report
+    return clean_sources(_open_all(corpus), corpus, tasks, rules)
 
 
-def _group_column(corpus: Corpus, sheet: Sheet) -> GroupColumn:
-    if corpus.group is None:
-        return "none"
-    return "named" if corpus.group in sheet.header else "absent"
+def clean_sources(
+    sources: Mapping[str | None, Source], corpus: Corpus, tasks: Mapping[str, Task], rules: Clean
+) -> tuple[Iterator[Record], CleanReport]:
+    """Clean sources that are open already, by the split that they are; a single one that is none under None."""
+    is_worded = corpus.words is not None
+    report = CleanReport(
+        sources=sources,
+        source=next(iter(sources.values())),
+        unit="sentences" if is_worded else "texts",
+        names_group=corpus.group is not None,
+    )
+    report.labels.update({task: Counter() for task in corpus.kinds()})
+    make_cleaner = make_sentence_cleaner if is_worded else make_text_cleaner
+    record_of = make_cleaner(corpus, tasks, rules, report).record_of
+    unguessed = []
+    for task in corpus.tags:
+        scheme = tasks[task].scheme
+        if scheme is None or scheme == "auto":
+            unguessed.append(task)
+        else:
+            report.schemes[task] = scheme
+    return _checked(_records(record_of, unguessed, report), corpus, report), report
 
 
-def _columns(corpus: Corpus, group: GroupColumn) -> list[str]:
-    """The columns to read, in the order that the two layouts expect."""
-    names = [corpus.sentence, corpus.words, *corpus.tags.values()] if corpus.words else [corpus.text]
-    names += corpus.labels.values()
-    names += [corpus.group] if group == "named" else []
-    return [name for name in names if name is not None]
+def _open_all(corpus: Corpus) -> dict[str | None, Source]:
+    path = Path(corpus.path)
+    if corpus.splits is None:
+        return {None: open_source(path, corpus)}
+    return {split: open_source(path / corpus.splits[split], corpus) for split in SPLITS if split in corpus.splits}
 
 
-def _counted(records: Iterator[Record], corpus: Corpus, report: CleanReport) -> Iterator[Record]:
-    for record in records:
-        report.keep(record)
-        yield record
-    if not report.kept:
+def _records(
+    record_of: Callable[[Entry, str | None], Record | None], unguessed: Sequence[str], report: CleanReport
+) -> Iterator[Record]:
+    """Yield the records of all sources, and count them; the first source's beginning tells the tag schemes."""
+    for split, source in report.sources.items():
+        report.source = source
+        entries = source.entries
+        if not report.schemes.keys() >= set(unguessed):
+            entries = _with_schemes(entries, unguessed, report)
+        n_before = report.kept
+        for entry in entries:
+            record = record_of(entry, split or _own_split(entry, report))
+            if record is not None:
+                report.keep(record)
+                yield record
+        if split is not None and report.kept == n_before:
+            raise _nothing_left(report, f"of {split} ")
+
+
+def _with_schemes(entries: Iterator[Entry], unguessed: Iterable[str], report: CleanReport) -> Iterator[Entry]:
+    """Guess the tag schemes from the first entries, and give all entries back."""
+    first = list(islice(entries, ENTRIES_GUESSED_FROM))
+    for task in unguessed:
+        guess = SchemeGuess()
+        for entry in first:
+            guess.see(filter(None, map(str.strip, entry.tags.get(task, ()))))
+        report.schemes[task] = guess.scheme()
+    return chain(first, entries)
+
+
+def _own_split(entry: Entry, report: CleanReport) -> str | None:
+    if entry.split is not None and entry.split not in SPLITS:
         raise TandemError(
-            f"{report.sheet.place}: no record is left of {report.rows_in} rows ({report.summary()}); "
-            "check the columns that `corpora` names and the rules of `clean`"
+            f"{report.at(entry.row)}: split {entry.split!r} is none of {', '.join(SPLITS)}; correct the file"
         )
+    return entry.split
+
+
+def _checked(records: Iterator[Record], corpus: Corpus, report: CleanReport) -> Iterator[Record]:
+    yield from records
+    if not report.kept:
+        raise _nothing_left(report, "")
     for task in corpus.labels:
         _check_classes(task, report)
+
+
+def _nothing_left(report: CleanReport, part: str) -> TandemError:
+    return TandemError(
+        f"{report.source.place}: no record {part}is left of {report.rows_in} {report.source.unit}s "
+        f"({report.summary()}); check the columns that `corpora` names and the rules of `clean`"
+    )
 
 
 def _check_classes(task: str, report: CleanReport) -> None:
@@ -62,6 +119,6 @@ def _check_classes(task: str, report: CleanReport) -> None:
     if len(counts) < 2:
         found = ", ".join(f"{label!r} ({count} {report.unit})" for label, count in counts.items()) or "no label"
         raise TandemError(
-            f"{report.sheet.place}: task {task} needs at least two classes, found only {found}; "
+            f"{report.source.place}: task {task} needs at least two classes, found only {found}; "
             "add texts of another class, or correct tasks and columns"
         )

@@ -1,51 +1,97 @@
-"""Cleaning a table that holds one text a row, with its labels."""
+"""Cleaning running texts, with their labels and with what is marked in them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import count
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tandem.corpora.clean_report import CleanReport
-from tandem.corpora.label_checks import label_checks
+from tandem.corpora.entries import Entry
+from tandem.corpora.label_checks import LabelChecks, label_checks
 from tandem.corpora.records import Record
-from tandem.corpora.text_cleaning import is_blank, text_cleaner
-from tandem.corpora.xlsx import Block
+from tandem.corpora.span_checks import SpanChecks, span_checks
+from tandem.corpora.span_tags import Span, cut_words, tag_words
+from tandem.corpora.text_cleaning import CleanText, is_blank, text_cleaner
+from tandem.corpora.text_edits import MarkedText, marked_text_cleaner, trimmed
 from tandem.params import Clean, Corpus, Task
 
+Tags = dict[str, tuple[str, ...]]
 
-def clean_texts(
-    blocks: Iterator[Block], corpus: Corpus, tasks: Mapping[str, Task], rules: Clean, report: CleanReport
-) -> Iterator[Record]:
-    """Yield a record for each row (columns: text, labels, group if any) that has a text and a label.
 
-    Raises `TandemError` for a faulty pattern at once, and for an unknown label where the rules refuse it.
-    """
-    clean = text_cleaner(removes_html=rules.html == "remove", drop_characters=rules.drop_characters)
-    labels_of = label_checks(corpus, tasks, rules, report).read
+@dataclass(frozen=True, kw_only=True)
+class TextCleaner:
+    """Turns texts into records, or counts why not; `without` are tasks of which no text holds an entity."""
+
+    clean: Callable[[str], CleanText]
+    clean_marked: Callable[[str, Sequence[Span]], MarkedText]
+    labels: LabelChecks
+    spans: Sequence[SpanChecks]
+    without: Sequence[str]
+    report: CleanReport
+
+    def record_of(self, entry: Entry, split: str | None) -> Record | None:
+        """Apply the rules to the text, then to its spans, then to its labels.
+
+        Raises `TandemError` for what the rules refuse.
+        """
+        self.report.rows_in += 1
+        original = entry.text
+        if not original:
+            self.report.dropped["missing_text"] += 1
+            return None
+        text, changes = self.clean(original)
+        if is_blank(text):
+            self.report.dropped["empty_text"] += 1
+            return None
+        tags = self._tags(entry, original, text) if self.spans or self.without else {}
+        if tags is None:
+            return None
+        labels = self.labels.read(entry.row, entry.labels, is_optional=bool(tags))
+        if labels is None:
+            return None
+        self.report.altered.update(changes)
+        words, starts = cut_words(text) if tags else (None, None)
+        return Record(
+            row=entry.row,
+            text=text,
+            words=words,
+            starts=starts,
+            labels=labels,
+            tags=tags,
+            group=entry.group or None,
+            split=split,
+        )
+
+    def _tags(self, entry: Entry, original: str, text: str) -> Tags | None:
+        """The tags of the cleaned text's words by task; None drops the text."""
+        tags = {}
+        for checks in self.spans:
+            if checks.task not in entry.spans:
+                continue
+            spans = checks.read(entry.row, original, entry.spans[checks.task])
+            if spans is None:
+                return None
+            if spans and text != original:
+                spans = [trimmed(text, span) for span in self.clean_marked(original, spans).spans]
+            tagged = tag_words(text, spans)
+            tags[checks.task] = tagged.tags
+            self.report.dropped.update({f"spans_{reason}": count for reason, count in tagged.dropped.items()})
+        if self.without:
+            outside = ("O",) * len(cut_words(text).words)
+            tags |= dict.fromkeys(self.without, outside)
+        return tags
+
+
+def make_text_cleaner(corpus: Corpus, tasks: Mapping[str, Task], rules: Clean, report: CleanReport) -> TextCleaner:
+    """Build the cleaner of a corpus of texts, and begin its counts; raises `TandemError` for a faulty pattern."""
     report.dropped.update({"missing_text": 0, "empty_text": 0, "missing_label": 0, "unknown_label": 0})
     report.altered.update({"html": 0, "dropped_characters": 0, "white_space": 0})
-    n_labels = len(corpus.labels)
-
-    def records() -> Iterator[Record]:
-        for number, original, *cells in _rows(blocks):
-            report.rows_in += 1
-            if not original:
-                report.dropped["missing_text"] += 1
-                continue
-            text, changes = clean(original)
-            if is_blank(text):
-                report.dropped["empty_text"] += 1
-                continue
-            labels = labels_of(number, cells[:n_labels])
-            if labels is None:
-                continue
-            report.altered.update(changes)
-            yield Record(row=number, text=text, labels=labels, group="".join(cells[n_labels:]) or None)
-
-    return records()
-
-
-def _rows(blocks: Iterator[Block]) -> Iterator[tuple[Any, ...]]:
-    for first_row, columns in blocks:
-        yield from zip(count(first_row), *columns, strict=False)
+    removes_html = rules.html == "remove"
+    return TextCleaner(
+        clean=text_cleaner(removes_html=removes_html, drop_characters=rules.drop_characters),
+        clean_marked=marked_text_cleaner(removes_html=removes_html, drop_characters=rules.drop_characters),
+        labels=label_checks(corpus, tasks, rules, report),
+        spans=span_checks(corpus, tasks, rules, report),
+        without=corpus.without,
+        report=report,
+    )

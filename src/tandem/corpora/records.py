@@ -1,6 +1,7 @@
 """The one schema of a text on disk: what every reader yields and every later stage takes.
 
-A record holds either a running `text` or a list of `words`; labels and tags by task, any of which may lack.
+A record holds a running `text`, a list of `words`, or a text with its words and where they begin in it; labels and
+tags by task, any of which may lack.
 """
 
 from __future__ import annotations
@@ -12,21 +13,26 @@ from typing import Any
 
 from tandem.artifacts import read_jsonl, write_jsonl
 
+SPLITS = ("train", "valid", "test")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One text with what is known of it.
 
     `row` is where it begins in its file (1 is the first line or spreadsheet row); `tags[task]` holds one
-    IOB2 tag a word; records that share a `group` stay in one split.
+    IOB2 tag a word; with both text and words, `starts` says at which character of the text each word begins.
+    Records that share a `group` stay in one split; `split` is the one that the corpus came with.
     """
 
     row: int
     text: str | None = None
     words: tuple[str, ...] | None = None
+    starts: tuple[int, ...] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     group: str | None = None
+    split: str | None = None
 
     @property
     def surface(self) -> str:
@@ -49,14 +55,17 @@ def _as_row(record: Record) -> dict[str, Any]:
         "row": record.row,
         "text": record.text,
         "words": record.words,
+        "starts": record.starts,
         "labels": record.labels,
         "tags": record.tags,
         "group": record.group,
+        "split": record.split,
     }
     return {key: value for key, value in row.items() if value not in (None, {})}
 
 
 def _from_row(row: dict[str, Any]) -> Record:
-    words = row.pop("words", None)
+    for key in row.keys() & {"words", "starts"}:
+        row[key] = tuple(row[key])
     tags = {task: tuple(column) for task, column in row.pop("tags", {}).items()}
-    return Record(words=None if words is None else tuple(words), tags=tags, **row)
+    return Record(tags=tags, **row)

@@ -22,20 +22,34 @@ class Span(NamedTuple):
     kind: str
 
 
-class TaggedWords(NamedTuple):
-    """The words of a text, a tag for each, and how many spans are missing in the tags by reason."""
+class Words(NamedTuple):
+    """The words of a text and the character where each begins; it ends as many further on as it has."""
 
     words: tuple[str, ...]
+    starts: tuple[int, ...]
+
+
+class TaggedWords(NamedTuple):
+    """The words of a text, where each begins, a tag for each, and how many spans the tags lack by reason."""
+
+    words: tuple[str, ...]
+    starts: tuple[int, ...]
     tags: tuple[str, ...]
     dropped: Counter[str]
 
 
+def cut_words(text: str) -> Words:
+    """Cut a text into words."""
+    matches = list(_WORD.finditer(text))
+    return Words(tuple(match[0] for match in matches), tuple(match.start() for match in matches))
+
+
 def tag_words(text: str, spans: Sequence[Span]) -> TaggedWords:
     """Cut a text into words and tag them; of two spans that overlap, the one that begins first stands."""
-    matches = list(_WORD.finditer(text))
-    starts = {match.start(): position for position, match in enumerate(matches)}
-    ends = {match.end(): position for position, match in enumerate(matches)}
-    tags = ["O"] * len(matches)
+    words, word_starts = cut_words(text)
+    starts = {start: position for position, start in enumerate(word_starts)}
+    ends = {start + len(word): position for position, (start, word) in enumerate(zip(word_starts, words, strict=True))}
+    tags = ["O"] * len(words)
     dropped: Counter[str] = Counter()
     previous: Span | None = None
     for span in sorted(spans):
@@ -48,7 +62,7 @@ def tag_words(text: str, spans: Sequence[Span]) -> TaggedWords:
         first, last = starts[span.start], ends[span.end]
         tags[first : last + 1] = [f"B-{span.kind}", *[f"I-{span.kind}"] * (last - first)]
         previous = span
-    return TaggedWords(tuple(match[0] for match in matches), tuple(tags), dropped)
+    return TaggedWords(words, word_starts, tuple(tags), dropped)
 
 
 def _flaw(span: Span, text: str, previous: Span | None) -> str | None:

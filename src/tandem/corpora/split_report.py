@@ -34,7 +34,11 @@ class Annotation(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitReport:
-    """Counts of texts; `leakage` is counted on the finished splits, and `balance` is in shares of a split's texts."""
+    """Counts of texts; `leakage` is counted on the finished splits, and `balance` is in shares of a split's texts.
+
+    `given` are the splits that the corpus came with; `unseen` are by task and split the labels and entity types that
+    train lacks.
+    """
 
     sizes: Mapping[str, int]
     not_sampled: int
@@ -45,6 +49,8 @@ class SplitReport:
     conflicting_labels: int
     leakage: Mapping[str, int]
     balance: Mapping[str, Mapping[str, Mapping[str, float]]]
+    given: Sequence[str]
+    unseen: Mapping[str, Mapping[str, Sequence[str]]]
 
     @classmethod
     def of(
@@ -57,10 +63,15 @@ class SplitReport:
         annotations: Ints,
         annotation_names: Sequence[Annotation],
         n_groups: int,
+        given: Sequence[str] = (),
     ) -> Self:
         """Count over (texts) parts (-1: not sampled), keys, units and annotations."""
         unit_sizes = np.bincount(units)
         n_keys = len(np.unique(keys))
+        counts = {
+            name: np.bincount(annotations[parts == part], minlength=len(annotation_names))
+            for part, name in enumerate(names)
+        }
         return cls(
             sizes={name: int(np.sum(parts == part)) for part, name in enumerate(names)},
             not_sampled=int(np.sum(parts < 0)),
@@ -76,12 +87,9 @@ class SplitReport:
                 for number, earlier in enumerate(names)
                 for later in names[number + 1 :]
             },
-            balance={
-                name: _balance(
-                    np.bincount(annotations[parts == part], minlength=len(annotation_names)), annotation_names
-                )
-                for part, name in enumerate(names)
-            },
+            balance={name: _balance(own, annotation_names) for name, own in counts.items()},
+            given=given,
+            unseen=_unseen({name: _held(own, annotation_names) for name, own in counts.items()}),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -94,6 +102,8 @@ class SplitReport:
             "duplicates": self.duplicates,
             "conflicting_labels": self.conflicting_labels,
             "leakage": dict(self.leakage),
+            "given": list(self.given),
+            "unseen_labels": self.unseen,
             "label_balance": self.balance,
         }
 
@@ -101,7 +111,20 @@ class SplitReport:
         """One line for the log."""
         sizes = ", ".join(f"{size} {name}" for name, size in self.sizes.items())
         skipped = f", {self.not_sampled} not sampled" if self.not_sampled else ""
-        return f"{sizes}{skipped}; {self.duplicates} copies kept together, {sum(self.leakage.values())} leaked"
+        return "; ".join([sizes + skipped, self._told_copies(), *self._told_unseen()])
+
+    def _told_copies(self) -> str:
+        if not self.given:
+            return f"{self.duplicates} copies kept together, {sum(self.leakage.values())} leaked"
+        leaked = ", ".join(f"{count} {pair.replace('_', ' ')}" for pair, count in self.leakage.items() if count)
+        return f"{', '.join(self.given)} as given; {self.duplicates} copies, leaked: {leaked or 'none'}"
+
+    def _told_unseen(self) -> list[str]:
+        return [
+            f"{split} holds labels of {task} that train lacks: {', '.join(labels)}"
+            for task, by_split in self.unseen.items()
+            for split, labels in by_split.items()
+        ]
 
 
 def _conflicting(keys: NDArray[np.uint64], annotations: Ints) -> int:
@@ -125,3 +148,23 @@ def _balance(counts: Ints, annotations: Sequence[Annotation]) -> dict[str, dict[
     return {
         task: {name: count / max(1, texts[task]) for name, count in names.items()} for task, names in having.items()
     }
+
+
+def _held(counts: Ints, annotations: Sequence[Annotation]) -> set[tuple[str, str]]:
+    """The (task, label) and (task, entity type) pairs that occur; none for words outside."""
+    held = (annotation for annotation, count in zip(annotations, counts.tolist(), strict=True) if count)
+    return {
+        pair
+        for annotation in held
+        for pair in (*annotation.labels, *(pair for pair in annotation.types if pair[1] != "O"))
+    }
+
+
+def _unseen(held: Mapping[str, set[tuple[str, str]]]) -> dict[str, dict[str, list[str]]]:
+    """By task and split, what is held there and not in the first split."""
+    first, *later = held
+    unseen: dict[str, dict[str, list[str]]] = {}
+    for name in later:
+        for task, label in sorted(held[name] - held[first]):
+            unseen.setdefault(task, {}).setdefault(name, []).append(label)
+    return unseen

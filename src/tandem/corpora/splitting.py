@@ -1,7 +1,8 @@
 """Train, valid and test: exact sizes, the same label balance, and no text on both sides.
 
 Copies of a text (equal after normalisation) and texts of one group form a unit, which is never divided. Where a
-unit goes depends on the seed and on its texts, not on where they stand in the file.
+unit goes depends on the seed and on its texts, not on where they stand in the file. What the corpus came split into
+stays so, copies or not; a part that it lacks is drawn from train.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from numpy.typing import NDArray
 
 from tandem.artifacts import atomic_folder
 from tandem.corpora.allocation import Ints, Texts, allocate, connect, shuffled_ranks
-from tandem.corpora.records import Record, write_records
+from tandem.corpora.records import SPLITS, Record, write_records
 from tandem.corpora.split_report import Annotation, SplitReport
+from tandem.corpora.split_sizes import check_filled, rounded, sizes_of
 from tandem.errors import TandemError
 from tandem.params import Split
 
-SPLITS = ("train", "valid", "test")
+__all__ = ["SPLITS", "assign_splits", "text_key", "write_splits"]
+
 _DROPPED = -1
 _RECORDS_AT_ONCE = 20_000
 
@@ -44,13 +47,19 @@ def text_key(record: Record) -> int:
 def assign_splits(records: Iterable[Record], settings: Split, seed: int) -> tuple[list[str | None], SplitReport]:
     """Say for each record which split it belongs to, or None if it is not sampled.
 
-    Raises `TandemError` if there are too few texts for the sizes asked for.
+    A record that came with a split goes there. Raises `TandemError` if there are too few texts for the sizes asked
+    for, or for the sample.
     """
     corpus = _survey(records)
     texts = _described(corpus, stratify=settings.stratify)
-    chosen = _sample(texts, corpus.keys, settings.sample, seed)
-    sizes = _sizes(settings, len(chosen), len(corpus.keys))
     parts = np.full(len(corpus.keys), _DROPPED)
+    for part in corpus.given_parts:
+        if part > 0:
+            members = np.flatnonzero(corpus.given == part)
+            parts[_sample(texts, members, corpus.keys, settings.sample, seed)] = part
+    pool = np.flatnonzero(corpus.given <= 0)
+    chosen = _sample(texts, pool, corpus.keys, settings.sample, seed)
+    sizes = sizes_of(settings, len(chosen), len(pool), given=[SPLITS[part] for part in corpus.given_parts])
     parts[chosen] = _allocate(texts, chosen, corpus.keys, sizes, seed)
     report = SplitReport.of(
         parts=parts,
@@ -60,8 +69,9 @@ def assign_splits(records: Iterable[Record], settings: Split, seed: int) -> tupl
         annotations=corpus.annotations,
         annotation_names=corpus.annotation_names,
         n_groups=corpus.n_groups,
+        given=[SPLITS[part] for part in corpus.given_parts],
     )
-    _check_filled(sizes, report)
+    check_filled(sizes, report, settings.sample)
     return [None if part == _DROPPED else SPLITS[part] for part in parts.tolist()], report
 
 
@@ -82,13 +92,19 @@ def write_splits(folder: Path, records: Iterable[Record], assignment: Sequence[s
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Corpus:
-    """What splitting remembers: (texts) keys, groups (-1: none) and numbers of annotations."""
+    """What splitting remembers: (texts) keys, given parts and groups (-1: none), and numbers of annotations."""
 
     keys: NDArray[np.uint64]
+    given: NDArray[np.int8]
     groups: Ints
     n_groups: int
     annotations: Ints
     annotation_names: Sequence[Annotation]
+
+    @property
+    def given_parts(self) -> list[int]:
+        """The parts that the corpus came with."""
+        return [part for part in range(len(SPLITS)) if (self.given == part).any()]
 
     def strata(self) -> Ints:
         """Texts with the same labels and the same rarest entity type are of one stratum: (texts)."""
@@ -118,17 +134,19 @@ class _Corpus:
 
 def _survey(records: Iterable[Record]) -> _Corpus:
     """Read the records once; raises `TandemError` if there are none."""
-    keys, groups, annotations = array("Q"), array("q"), array("q")
+    keys, given, groups, annotations = array("Q"), array("b"), array("q"), array("q")
     group_numbers: dict[str, int] = {}
     annotation_numbers: dict[Annotation, int] = {}
     for record in records:
         keys.append(text_key(record))
+        given.append(-1 if record.split is None else SPLITS.index(record.split))
         groups.append(-1 if record.group is None else group_numbers.setdefault(record.group, len(group_numbers)))
         annotations.append(annotation_numbers.setdefault(Annotation.of(record), len(annotation_numbers)))
     if not keys:
         raise TandemError("there is no text to split: cleaning left none (see data/metrics/clean)")
     return _Corpus(
         keys=np.frombuffer(keys, dtype=np.uint64),
+        given=np.frombuffer(given, dtype=np.int8),
         groups=np.frombuffer(groups, dtype=np.int64),
         n_groups=len(group_numbers),
         annotations=np.frombuffer(annotations, dtype=np.int64),
@@ -144,14 +162,14 @@ def _described(corpus: _Corpus, *, stratify: bool) -> Texts:
     return Texts(units, np.zeros_like(units), np.zeros_like(units), np.ones((1, 1)))
 
 
-def _sample(texts: Texts, keys: NDArray[np.uint64], fraction: float, seed: int) -> Ints:
-    """The texts of a stratified share of the units, in order."""
-    n_texts = len(keys)
-    if fraction == 1:
-        return np.arange(n_texts)
-    n_kept = _rounded(fraction * n_texts)
-    parts = _allocate(texts, np.arange(n_texts), keys, np.array([n_texts - n_kept, n_kept]), seed)
-    return np.flatnonzero(parts == 1)
+def _sample(texts: Texts, members: Ints, keys: NDArray[np.uint64], fraction: float, seed: int) -> Ints:
+    """The texts of a stratified share of the units that the texts `members` form, in order."""
+    if fraction == 1 or not len(members):
+        return members
+    n_kept = rounded(fraction * len(members))
+    parts = _allocate(texts, members, keys, np.array([len(members) - n_kept, n_kept]), seed)
+    kept: Ints = members[parts == 1]
+    return kept
 
 
 def _allocate(texts: Texts, chosen: Ints, keys: NDArray[np.uint64], sizes: Ints, seed: int) -> Ints:
@@ -159,44 +177,3 @@ def _allocate(texts: Texts, chosen: Ints, keys: NDArray[np.uint64], sizes: Ints,
     _, units = np.unique(texts.units[chosen], return_inverse=True)
     own = Texts(units, texts.strata[chosen], texts.annotations[chosen], texts.features)
     return allocate(own, shuffled_ranks(units, keys[chosen], seed), sizes)
-
-
-def _sizes(settings: Split, n_texts: int, n_before: int) -> Ints:
-    """Texts asked for in each split; raises `TandemError` if that is impossible."""
-    there = f"{n_texts} texts" + ("" if n_texts == n_before else f" ({settings.sample:g} of {n_before})")
-    asked = {name: _size(f"split.{name}", getattr(settings, name), n_texts, there) for name in SPLITS[1:]}
-    n_train = n_texts - sum(asked.values())
-    if n_train < 1:
-        wanted = " and ".join(f"{size} for {name}" for name, size in asked.items())
-        raise TandemError(
-            f"there are {there}, and {wanted} were asked for, which leaves none for train: "
-            "lower split.valid or split.test, or give more texts"
-        )
-    return np.array([n_train, *asked.values()])
-
-
-def _size(key: str, asked: float, n_texts: int, there: str) -> int:
-    if asked >= 1:
-        if asked != int(asked):
-            raise TandemError(f"{key} must be a fraction below 1 or a whole number of texts, got {asked:g}")
-        return int(asked)
-    size = _rounded(asked * n_texts)
-    if asked > 0 and size == 0:
-        raise TandemError(f"{key} = {asked:g} of {there} would be empty: raise it, set it to 0, or give more texts")
-    return size
-
-
-def _rounded(number: float) -> int:
-    """Halves go up, where Python's own rounding goes to the even neighbour."""
-    return int(number + 0.5)
-
-
-def _check_filled(sizes: Ints, report: SplitReport) -> None:
-    """Raise `TandemError` if a split got nothing because the units are too large for it."""
-    for name, size in zip(SPLITS, sizes.tolist(), strict=True):
-        if size and not report.sizes[name]:
-            raise TandemError(
-                f"{name} would be empty where {size} texts were asked for: copies and groups stay together, and the "
-                f"{report.n_units} groups hold up to {report.largest_unit} texts; change split.valid and split.test, "
-                "or the corpus's group column"
-            )

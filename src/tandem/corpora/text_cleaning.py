@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html.entities import html5
 from typing import NamedTuple
@@ -45,8 +45,10 @@ def _tags(names: str) -> re.Pattern[str]:
 _BREAKING_TAG = _tags(_BREAKING)
 _INLINE_TAG = _tags(_INLINE)
 _DECLARATION = re.compile(r"<!doctype\b[^<>]*+>", re.IGNORECASE)
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-_HIDDEN = (
+TAGS = ((_DECLARATION, " "), (_BREAKING_TAG, " "), (_INLINE_TAG, ""))
+"""What is replaced by what, in this order."""
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+HIDDEN = (
     (re.compile("<!--"), re.compile("-->")),
     (re.compile(rf"<script(?=[\s/>]){_END}", re.IGNORECASE), re.compile(r"</script\s*+>", re.IGNORECASE)),
     (re.compile(rf"<style(?=[\s/>]){_END}", re.IGNORECASE), re.compile(r"</style\s*+>", re.IGNORECASE)),
@@ -65,7 +67,7 @@ def text_cleaner(*, removes_html: bool, drop_characters: str | None) -> Callable
 
     Raises `TandemError` if `drop_characters` is not a regular expression.
     """
-    return _Cleaner(removes_html, None if drop_characters is None else _compiled(drop_characters)).clean
+    return _Cleaner(removes_html, None if drop_characters is None else dropped_pattern(drop_characters)).clean
 
 
 @dataclass(frozen=True)
@@ -111,29 +113,38 @@ def is_blank(text: str) -> bool:
 def remove_html(text: str) -> str:
     """Return the text that a browser would show: no tags, comments, scripts or styles; entities decoded."""
     if "<" in text:
-        for opening, closing in _HIDDEN:
+        for opening, closing in HIDDEN:
             text = _without_hidden(text, opening, closing)
-        text = _BREAKING_TAG.sub(" ", _DECLARATION.sub(" ", text))
-        text = _INLINE_TAG.sub("", text)
-    return _ENTITY.sub(_character, text) if "&" in text else text
+        for pattern, replacement in TAGS:
+            text = pattern.sub(replacement, text)
+    return ENTITY.sub(decoded, text) if "&" in text else text
+
+
+def hidden_parts(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Yield where what stands between the two marks begins and ends; what is never closed is not hidden."""
+    position = 0
+    while (start := opening.search(text, position)) and (end := closing.search(text, start.end())):
+        position = end.end()
+        yield start.start(), position
 
 
 def _without_hidden(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> str:
-    """Drop what stands between the two marks; an opening that is never closed is left as it is."""
     parts = []
     position = 0
-    while (start := opening.search(text, position)) and (end := closing.search(text, start.end())):
-        parts.append(text[position : start.start()])
-        position = end.end()
+    for start, end in hidden_parts(text, opening, closing):
+        parts.append(text[position:start])
+        position = end
     return "".join([*parts, text[position:]])
 
 
-def _character(entity: re.Match[str]) -> str:
+def decoded(entity: re.Match[str]) -> str:
+    """The character that an HTML entity stands for, or itself where HTML knows none."""
     is_known = entity[0][1] == "#" or entity[0][1:] in html5
     return html.unescape(entity[0]) if is_known else entity[0]
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def dropped_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile `clean.drop_characters`; raises `TandemError` if it is not a regular expression."""
     try:
         return re.compile(pattern)
     except re.error as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import chain
 
-from tandem.params.schema import Corpus, Params, Task, Train
+from tandem.params.schema import Corpus, Kind, Params, Task, Train
 
 _RESERVED = ("before", "combined", "combined_score")
 
@@ -27,26 +29,71 @@ def _corpus_contradictions(name: str, corpus: Corpus, tasks: Mapping[str, Task])
     found = _name_contradictions("corpora", name)
     if (corpus.text is None) == (corpus.words is None):
         found.append(f"corpora.{name} must name a column in exactly one of `text` and `words`")
-    if corpus.words is not None and corpus.sentence is None:
-        found.append(f"corpora.{name}.sentence is missing: the column that marks a sentence's first row")
+    if corpus.sentence is not None and corpus.words is None:
+        found.append(f"corpora.{name}.sentence needs `words`: it marks a sentence's first word")
     if corpus.tags and corpus.words is None:
-        found.append(f"corpora.{name}.tags needs `words`: tags belong to words")
-    if not corpus.labels and not corpus.tags:
-        found.append(f"corpora.{name} serves no task: name a column in its `labels` or `tags`")
-    for key, columns, kind in (("labels", corpus.labels, "classification"), ("tags", corpus.tags, "tagging")):
-        for task in columns:
+        found.append(f"corpora.{name}.tags needs `words`: tags belong to words (for spans of characters take `spans`)")
+    if corpus.spans and corpus.text is None:
+        found.append(f"corpora.{name}.spans needs `text`: spans are characters of a running text")
+    if corpus.splits is not None and "train" not in corpus.splits:
+        found.append(f"corpora.{name}.splits must name at least train, got {', '.join(corpus.splits) or 'none'}")
+    if not corpus.kinds():
+        found.append(f"corpora.{name} serves no task: name a column or key in its `labels`, `tags` or `spans`")
+    return found + _task_key_contradictions(name, corpus, tasks) + _map_contradictions(name, corpus, tasks)
+
+
+def _task_key_contradictions(name: str, corpus: Corpus, tasks: Mapping[str, Task]) -> list[str]:
+    """Each task that a corpus serves is one of `tasks`, of the right kind, and served once."""
+    found = []
+    keys: tuple[tuple[str, Iterable[str], Kind], ...] = (
+        ("labels", corpus.labels, "classification"),
+        ("tags", corpus.tags, "tagging"),
+        ("spans", corpus.spans, "tagging"),
+        ("without", corpus.without, "tagging"),
+    )
+    for key, named, kind in keys:
+        for task in named:
             if task not in tasks:
                 found.append(f"corpora.{name}.{key}.{task} is not a task; tasks: {', '.join(tasks)}")
             elif tasks[task].kind != kind:
                 found.append(f"corpora.{name}.{key}.{task} must be a {kind} task, got {tasks[task].kind}")
+    served = Counter(chain(corpus.tags, corpus.spans, set(corpus.without)))
+    twice = ", ".join(task for task, count in served.items() if count > 1)
+    if twice:
+        found.append(f"corpora.{name} must name a task in one of `tags`, `spans`, `without` alone, got {twice} twice")
     return found
+
+
+def _map_contradictions(name: str, corpus: Corpus, tasks: Mapping[str, Task]) -> list[str]:
+    found = []
+    for task, names in corpus.map.items():
+        if task not in {**corpus.labels, **corpus.tags, **corpus.spans}:
+            served = ", ".join({**corpus.labels, **corpus.tags, **corpus.spans}) or "none"
+            found.append(f"corpora.{name}.map.{task} is no task in its `labels`, `tags` or `spans` ({served})")
+            continue
+        if task not in tasks:
+            continue
+        outside = ("O",) if tasks[task].kind == "tagging" else ()
+        allowed = tasks[task].labels
+        odd = sorted(
+            {new for new in names.values() if allowed is not None and new not in (*allowed, *outside)}
+            | {new for new in names.values() if not _is_plain_label(new)}
+        )
+        if odd:
+            listed = "" if allowed is None else f" ({', '.join((*allowed, *outside))})"
+            found.append(f"corpora.{name}.map.{task} must give labels of tasks.{task}{listed}, got {odd}")
+    return found
+
+
+def _is_plain_label(label: str) -> bool:
+    return bool(label) and label == label.strip(" -")
 
 
 def _task_contradictions(name: str, task: Task, corpora: Mapping[str, Corpus]) -> list[str]:
     found = _name_contradictions("tasks", name)
-    if not any(name in {**corpus.labels, **corpus.tags} for corpus in corpora.values()):
-        found.append(f"tasks.{name} has no corpus: name its column in corpora.<name>.labels or .tags")
-    odd = [label for label in task.labels or () if label != label.strip(" -") or not label]
+    if not any(name in corpus.kinds() for corpus in corpora.values()):
+        found.append(f"tasks.{name} has no corpus: name its column or key in corpora.<name>.labels, .tags or .spans")
+    odd = [label for label in task.labels or () if not _is_plain_label(label)]
     if odd:
         found.append(f"tasks.{name}.labels must not be empty or begin or end with a space or '-', got {odd}")
     if task.kind == "tagging" and task.labels == ():
@@ -60,7 +107,7 @@ def _task_contradictions(name: str, task: Task, corpora: Mapping[str, Corpus]) -
         if prefixed:
             found.append(f"tasks.{name}.labels must list entity types without B- and I-, and no O, got {prefixed}")
         if task.scheme is None:
-            found.append(f"tasks.{name}.scheme must be iob2, got null")
+            found.append(f"tasks.{name}.scheme must be auto, iob1, iob2, bilou or io, got null")
     return found
 
 

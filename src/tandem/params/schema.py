@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
@@ -12,6 +13,8 @@ from tandem.errors import TandemError
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
 Kind = Literal["classification", "tagging"]
+Format = Literal["auto", "xlsx", "csv", "tsv", "json", "jsonl", "conll", "conllu", "wikiner", "parallel", "folders"]
+FieldName = Annotated[str, Field(min_length=1)] | int
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
@@ -24,16 +27,32 @@ Labels = Annotated[
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Corpus:
-    """What a file holds and where: texts (`text`) or words (`words`), with labels and tags by task."""
+    """What a file holds and where: texts (`text`) or words (`words`), with labels, tags and spans by task.
+
+    A field is a column's or a key's name, or a column's number (0 is the first, -1 the last). The keys with a
+    default may be left out of the params.
+    """
 
     path: str
-    format: Literal["auto", "xlsx"]
-    text: str | None
-    words: str | None
-    sentence: str | None
-    group: str | None
-    labels: dict[str, str]
-    tags: dict[str, str]
+    format: Format
+    text: FieldName | Annotated[tuple[FieldName, ...], Strict(False), Field(min_length=1)] | None
+    words: FieldName | None
+    sentence: FieldName | None
+    group: FieldName | None
+    labels: dict[str, FieldName]
+    tags: dict[str, FieldName]
+    spans: dict[str, FieldName] = field(default_factory=dict)
+    splits: dict[Literal["train", "valid", "test"], str] | None = None
+    map: dict[str, dict[str, str]] = field(default_factory=dict)
+    without: Names = ()
+    columns: Names | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    encoding: str | None = None
+
+    def kinds(self) -> dict[str, Kind]:
+        """The kind of every task that the corpus serves."""
+        tagging: dict[str, Kind] = dict.fromkeys((*self.tags, *self.spans, *self.without), "tagging")
+        return {**dict.fromkeys(self.labels, "classification"), **tagging}
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -42,7 +61,7 @@ class Task:
 
     kind: Kind
     labels: Labels
-    scheme: Literal["iob2"] | None
+    scheme: Literal["auto", "iob1", "iob2", "bilou", "io"] | None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
