@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from tandem.artifacts import atomic_file, atomic_folder, write_jsonl
+from tandem.corpora.tag_schemes import spans_of
 from tandem.evaluation.predicting import Predictions, predict
 from tandem.evaluation.scores import SCORERS, Row, Scored, confusion
 from tandem.hardware.execution import Execution
 from tandem.hardware.memory import PassLimit
 from tandem.model.multitask import MultiTaskModel
 from tandem.tokens.examples import Examples
+from tandem.tokens.store import TokenStore
 from tandem.training.passes import EncoderPass
 
 
@@ -91,16 +93,30 @@ def _prediction_rows(examples: Examples, task: str, found: Predictions) -> Seque
     for start, end in zip(starts, ends, strict=True):
         span = slice(start, end) if is_tagging else start
         store, text = examples.shelf.locate(int(found.texts[start]))
-        rows.append(
-            {
-                "corpus": store.corpus,
-                "row": int(store.text_rows[text]),
-                "gold": gold[span].tolist() if is_tagging else gold[start],
-                "predicted": answers[span].tolist() if is_tagging else answers[start],
-                "confidence": sure[span],
-            }
-        )
+        row = {
+            "corpus": store.corpus,
+            "row": int(store.text_rows[text]),
+            "gold": gold[span].tolist() if is_tagging else gold[start],
+            "predicted": answers[span].tolist() if is_tagging else answers[start],
+            "confidence": sure[span],
+        }
+        rows.append(row | (_in_characters(store, text, row) if is_tagging else {}))
     return rows
+
+
+def _in_characters(store: TokenStore, text: int, row: Row) -> dict[str, list[Row]]:
+    """Where in the running text a row's entities stand, for a corpus that has one."""
+    words = slice(store.word_starts[text], store.word_starts[text + 1])
+    begins, ends = store.word_begins[words].tolist(), store.word_ends[words].tolist()
+    if -1 in begins:
+        return {}
+    return {
+        f"{whose}_spans": [
+            {"start": begins[first], "end": ends[after - 1], "label": kind}
+            for first, after, kind in spans_of(row[whose])
+        ]
+        for whose in ("gold", "predicted")
+    }
 
 
 def _write_csv(path: Path, rows: Sequence[Row]) -> None:

@@ -188,7 +188,7 @@ def task_labels(tasks: Mapping[str, Task], stores: Sequence[TokenStore]) -> dict
         if len(set(seen) & set(found[name])) < 2:
             raise TandemError(
                 f"tasks.{name} has nothing to tell apart: its training texts hold {', '.join(seen) or 'no label'}; "
-                "check corpora.*.labels and .tags, tasks.*.labels, and data/metrics/clean"
+                "check corpora.*.labels, .tags and .spans, tasks.*.labels, and data/metrics/clean"
             )
     return found
 

@@ -83,6 +83,7 @@ class Packer:
             window_texts=windows.texts.astype(np.int32),
             piece_words=_words_at(encoded, reading, len(pieces)),
             word_starts=starts_of(np.where(encoded.has_words, np.diff(encoded.text_units), 0)),
+            **_characters(records),
             text_keys=np.fromiter(map(text_key, records), dtype=np.uint64, count=len(records)),
             text_rows=np.fromiter((record.row for record in records), dtype=np.int32, count=len(records)),
             **self._targets(records, encoded, reading, len(pieces)),
@@ -124,6 +125,21 @@ def _meta_of(tokenizer: Tokenizer, settings: TokenizeAlign, vocabularies: Vocabu
         train_labels={task: list(names) for task, names in vocabularies.train_names.items()},
         counts={},
     )
+
+
+def _characters(records: Sequence[Record]) -> dict[str, Any]:
+    """From which to which character of its text each word goes, -1 where there are words alone: two of (words)."""
+    begins: list[int] = []
+    ends: list[int] = []
+    for record in records:
+        words = record.words or ()
+        if record.starts is None:
+            begins += [-1] * len(words)
+            ends += [-1] * len(words)
+        else:
+            begins += record.starts
+            ends += [start + len(word) for start, word in zip(record.starts, words, strict=True)]
+    return {"word_begins": np.array(begins, dtype=np.int32), "word_ends": np.array(ends, dtype=np.int32)}
 
 
 def _words_at(encoded: EncodedTexts, reading: Reading, n_places: int) -> NDArray[np.int32]:

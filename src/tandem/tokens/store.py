@@ -21,13 +21,15 @@ from tandem.artifacts import read_json, write_json
 from tandem.errors import TandemError
 from tandem.tokens.ragged import GrowingArray, Ints, spread
 
-VERSION = 1
+VERSION = 2
 _ARRAYS = {
     "pieces": np.int32,
     "window_starts": np.int64,
     "window_texts": np.int32,
     "piece_words": np.int32,
     "word_starts": np.int64,
+    "word_begins": np.int32,
+    "word_ends": np.int32,
     "text_keys": np.uint64,
     "text_rows": np.int32,
 }
@@ -78,6 +80,7 @@ class TokenStore:
     `piece_words` (pieces): the word of its text that is read at this piece, or -1;
     `piece_tags` (pieces): what is learnt there; `text_labels` (texts);
     `word_starts` (texts + 1) and `word_tags` (words): what is right;
+    `word_begins` and `word_ends` (words): from which to which character of its text a word goes, -1 without a text;
     `text_keys` (texts): equal for equal texts; `text_rows` (texts): where each stands in the raw file.
     """
 
@@ -88,6 +91,8 @@ class TokenStore:
     window_texts: NDArray[np.int32]
     piece_words: NDArray[np.int32]
     word_starts: Ints
+    word_begins: NDArray[np.int32]
+    word_ends: NDArray[np.int32]
     text_keys: NDArray[np.uint64]
     text_rows: NDArray[np.int32]
     piece_tags: Mapping[str, NDArray[np.int16]]

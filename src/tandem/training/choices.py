@@ -95,7 +95,7 @@ def _n_outputs(name: str, task: Task, params: Params, tokens: Path) -> int:
     """How many labels, or tags, a task's head tells apart."""
     if task.labels is not None:
         return len(task.labels if task.kind == "classification" else tag_names(task.labels))
-    serving = [corpus for corpus, columns in params.corpora.items() if name in {**columns.labels, **columns.tags}]
+    serving = [corpus for corpus, columns in params.corpora.items() if name in columns.kinds()]
     missing = [str(tokens / corpus) for corpus in serving if not (tokens / corpus / "meta.json").is_file()]
     if missing:
         raise TandemError(
