@@ -189,10 +189,95 @@ def test_parameters_without_params_says_where_to_run(tmp_path):
         main(["parameters", "--params", str(tmp_path / "params.yaml")])
 
 
+REVIEWS = "Review,Sentiment\nthe film was fine,positive\na dull plot,negative\nthe film was fine,negative\n,positive\n"
+
+
+@pytest.fixture
+def reviews(tmp_path, monkeypatch):
+    """A table with an empty text and a text that stands there twice; the folder of work has no params."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "reviews.csv").write_text(REVIEWS)
+    return "reviews.csv"
+
+
+def inspect(capsys, *words):
+    main(["inspect", *words])
+    return capsys.readouterr().out
+
+
+def test_inspect_tells_what_is_wrong_in_80_columns(reviews, tiny_encoder, capsys):
+    out = inspect(capsys, reviews, "--tokenizer", str(tiny_encoder))
+    assert max(map(len, out.splitlines())) <= 80
+    for told in ("text = Review", "sentiment: Sentiment", "csv, utf-8", "3 of 4", "empty texts", "pieces"):
+        assert told in out
+    assert out.splitlines()[-1] == "ready to train: 4 warnings"
+
+
+def test_inspect_as_json_has_sorted_keys(reviews, capsys):
+    out = inspect(capsys, reviews, "--json")
+    found = json.loads(out)
+    assert out == json.dumps(found, indent=2, sort_keys=True) + "\n"
+    assert found["labels"] == {"sentiment": {"negative": 2, "positive": 1}}
+    assert found["source"]["encoding"] == "utf-8"
+    counts = {finding["kind"]: finding["count"] for finding in found["findings"]}
+    assert counts == {"empty_texts": 1, "duplicates": 1, "conflicting_labels": 1, "rare_labels": 2}
+    assert found["skipped"] == ["lengths in pieces: there is no params.yaml here; name a tokenizer by --tokenizer"]
+
+
+def test_inspect_reads_a_section_of_the_params(reviews, write_params, tmp_path, capsys):
+    path = write_params()
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    params["corpora"]["reviews"] |= {"path": reviews, "text": "Review", "labels": {"sentiment": "Sentiment"}}
+    params["corpora"]["reviews"]["map"] = {"sentiment": {"negative": "positive"}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    for words in ([reviews], ["--corpus", "reviews", "--params", path]):
+        with pytest.raises(SystemExit, match="1"):
+            inspect(capsys, *words, "--json")
+        found = json.loads(capsys.readouterr().out)
+        assert (found["section"], found["guessed"], found["max_length"]) == ("reviews", [], 128)
+        assert [finding["kind"] for finding in found["findings"]][:1] == ["one_class"]
+        assert found["lengths"]["pieces"]["max"] > 0
+    named = json.loads(inspect(capsys, reviews, "--label", "tone=Sentiment", "--text", "Review", "--json"))
+    assert named["labels"] == {"tone": {"negative": 2, "positive": 1}}
+
+
+def test_inspect_exits_with_1_after_the_report_if_training_would_fail(reviews, capsys):
+    with pytest.raises(SystemExit, match="1"):
+        inspect(capsys, reviews, "--text", "Review", "--label", "mood=Mood")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "would fail: reviews.csv, line 1: no column 'Mood'; columns found: 'Review', 'Sentiment'" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "nothing to inspect: give a FILE"),
+        (["missing.csv"], r"missing\.csv does not exist"),
+        (["reviews.csv", "--corpus", "reviews"], "there is no params.yaml here"),
+        (["reviews.csv", "--params", "p.yaml"], r"p\.yaml is missing"),
+        (["reviews.csv", "--tokenizer", "nobody/nothing"], "no tokenizer 'nobody/nothing' on this machine"),
+    ],
+)
+def test_inspect_says_what_it_lacks(reviews, words, message):
+    with pytest.raises(SystemExit, match=f"tandem: .*{message}"):
+        main(["inspect", *words])
+
+
+def test_inspect_needs_no_torch(reviews, tiny_encoder):
+    code = (
+        "import sys; from tandem.cli import main; main(sys.argv[1:]); "
+        "assert not {'torch', 'transformers', 'pandas', 'sklearn'} & set(sys.modules)"
+    )
+    words = ["inspect", reviews, "--tokenizer", str(tiny_encoder)]
+    subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=True)
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         ([], ["summary", "parameters", "what each choice of train.trainable costs"]),
+        (["inspect"], ["FILE", "--text COL [COL ...]", "--label TASK=COL", "--json", "Exits with 1"]),
         (["parameters"], ["--params", "--tokens", "--json", "AdamW", "dvc exp run -S"]),
     ],
 )
