@@ -130,6 +130,6 @@ def test_html_may_stay() -> None:
 )
 def test_a_million_characters_take_no_time(unit: str) -> None:
     text = "<a " + unit * (1_000_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     clean(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -106,7 +106,9 @@ def _files(folder: Path, pattern: str) -> list[Path]:
 def _check(train: Examples) -> None:
     for task, texts in train.members.items():
         if len(texts) == 0:
-            raise TandemError(f"tasks.{task} has no training text: check what corpora.*.labels, .tags and .spans name, and split.*")
+            raise TandemError(
+                f"tasks.{task} has no training text: check what corpora.*.labels, .tags and .spans name, and split.*"
+            )
 
 
 def _card(pretrained: str, train: Examples) -> dict[str, Any]:
