@@ -82,6 +82,18 @@ def column_number(place: str, key: str, column: str | int, names: Sequence[str],
     return column % len(first)
 
 
+def word_columns(place: str, corpus: Corpus, names: Sequence[str], first: Sequence[str]) -> tuple[int, dict[str, int]]:
+    """Return the columns of the words and of each task's tags; raises `TandemError` if tags would be the words."""
+    words = column_number(place, "words", corpus.words or 0, names, first)
+    tags = {task: column_number(place, f"tags.{task}", column, names, first) for task, column in corpus.tags.items()}
+    if words in tags.values():
+        raise TandemError(
+            f"{place}: corpora.*.words and corpora.*.tags are one column, found {len(first)} columns "
+            f"({', '.join(map(repr, first))}); expected tags beside the words. Correct the numbers, or the format"
+        )
+    return words, tags
+
+
 def split_white(line: str) -> list[str]:
     """Split at spaces and tabs alone: other white space may be a word."""
     return [part for part in line.replace("\t", " ").split(" ") if part]
@@ -158,6 +170,7 @@ def _layout(place: str, head: Sequence[tuple[int, str]], corpus: Corpus) -> _Lay
             f"found {line[:SHOWN]!r}"
         )
     labels = {task: column for task, column in corpus.labels.items() if isinstance(column, int) or column in names}
+    words, tags = word_columns(at, corpus, names, first)
     by_column = isinstance(corpus.group, int) or corpus.group in names
     return _Layout(
         place=place,
@@ -165,8 +178,8 @@ def _layout(place: str, head: Sequence[tuple[int, str]], corpus: Corpus) -> _Lay
         first_line=row,
         n_columns=len(first),
         names=names,
-        words=column_number(at, "words", corpus.words or 0, names, first),
-        tags={task: column_number(at, f"tags.{task}", column, names, first) for task, column in corpus.tags.items()},
+        words=words,
+        tags=tags,
         labels={task: column_number(at, f"labels.{task}", column, names, first) for task, column in labels.items()},
         group=column_number(at, "group", corpus.group or 0, names, first) if by_column else None,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tandem.corpora.class_folders import open_folders
-from tandem.corpora.column_files import open_conll
+from tandem.corpora.column_files import open_conll, split_white
 from tandem.corpora.conllu import open_conllu
 from tandem.corpora.delimited import open_csv, open_tsv
 from tandem.corpora.delimiters import find_dialect, has_columns
@@ -51,9 +52,11 @@ _SUFFIXES = {
 }
 _JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[{\]])")
 _CONLLU_ROW = re.compile(r"[0-9]+(?:[-.][0-9]+)?(?:\t[^\t]*){9}")
-_WIKINER_WORD = re.compile(r"\S+\|[^|\s]+\|[^|\s]+")
+_WIKINER_WORD = re.compile(r".+\|[^|\s]+\|[^|\s]+")
 _NO_WORD = re.compile(r"# |-DOCSTART-")
 _COMPOUND_FILE = bytes.fromhex("d0cf11e0")
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", _COMPOUND_FILE)
+_TAR_MARK = slice(257, 262)
 
 
 def open_source(path: Path, corpus: Corpus) -> Source:
@@ -77,9 +80,10 @@ def detect_format(path: Path, corpus: Corpus) -> str:
     if path.suffix.lower() in _WORKBOOKS or _is_workbook(path):
         return "xlsx"
     file = open_text(path, corpus.encoding)
+    _check_unpacked(file)
     with file.stream() as stream:
         head = stream.read(HEAD_CHARACTERS)
-    lines = head.splitlines()
+    lines = [line.removesuffix("\n") for line in io.StringIO(head, newline=None)]
     lines = lines[:-1] if len(head) == HEAD_CHARACTERS and len(lines) > 1 else lines
     found = _unmistakable(head, lines) or _SUFFIXES.get(file.name.suffix.lower())
     if found == "tsv" and corpus.words is not None and corpus.sentence is None and _are_columns(lines):
@@ -92,7 +96,8 @@ def _are_parallel(path: Path, corpus: Corpus) -> bool:
     fields = [*text, corpus.words, *corpus.labels.values(), *corpus.tags.values()]
     names = {"seq.in", *(field for field in fields if isinstance(field, str))}
     try:
-        return any(file.is_file() for name in names for file in (path / name, Path(f"{path}.{name}")))
+        files = (Path(f"{path}{part}{name}{packed}") for name in names for part in "/." for packed in ("", ".gz"))
+        return any(file.is_file() for file in files)
     except OSError as error:
         raise TandemError(f"cannot read {path}: {error.strerror}; check its permissions") from error
 
@@ -112,6 +117,17 @@ def _is_workbook(path: Path) -> bool:
         return False
 
 
+def _check_unpacked(file: TextFile) -> None:
+    """Raise `TandemError` for a workbook or an archive inside an archive."""
+    with file.packed.open() as content:
+        head = io.BufferedReader(content).read(_TAR_MARK.stop)
+    if head.startswith(_ARCHIVES) or head[_TAR_MARK] == b"ustar":
+        raise TandemError(
+            f"{file.place} holds another archive or a workbook; unpack it and name the file (or the folder) in "
+            "`corpora.*.path`"
+        )
+
+
 def _unmistakable(head: str, lines: Sequence[str]) -> str | None:
     if _JSON.match(head):
         return "json"
@@ -123,7 +139,7 @@ def _fitting(file: TextFile, lines: Sequence[str], corpus: Corpus) -> str:
     dialect = find_dialect(file, corpus, corpus.delimiter)
     if has_columns(lines, dialect, corpus):
         return "tsv" if dialect.delimiter == "\t" else "csv"
-    filled = [line.split() for line in lines if line.strip()]
+    filled = [split_white(line) for line in lines if line.strip()]
     if filled and all(_WIKINER_WORD.fullmatch(word) for words in filled for word in words):
         return "wikiner"
     if _are_columns(lines):
@@ -139,6 +155,6 @@ def _are_columns(lines: Sequence[str]) -> bool:
     words = [line for line in lines if line.strip() and not _NO_WORD.match(line)]
     widths = {len(line.split("\t")) for line in words}
     if widths == {1}:
-        widths = {len(line.split()) for line in words}
+        widths = {len(split_white(line)) for line in words}
     has_ends = any(not line.strip() for line in lines[1:])
     return has_ends and len(widths) == 1 and min(widths) > 1

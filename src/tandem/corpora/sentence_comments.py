@@ -11,7 +11,7 @@ from tandem.errors import TandemError
 KEYS_LISTED = 12
 DOCUMENT_GROUPS = ("document", "newdoc")
 
-_KEY_VALUE = re.compile(r"(.+?)(?:\s+=(?:\s|$)|:(?:\s|$)|=)(.*)")
+_SEPARATOR = re.compile(r"\s=(?:\s|$)|:(?:\s|$)|=")
 
 
 class SentenceComments:
@@ -35,8 +35,8 @@ class SentenceComments:
         """Take in a comment line."""
         self._notes.add("comments", row)
         content = line[1:].strip()
-        found = _KEY_VALUE.fullmatch(content)
-        key, value = (found[1], found[2].strip()) if found else (content, "")
+        found = _SEPARATOR.search(content, 1)
+        key, value = (content[: found.start()].rstrip(), content[found.end() :].strip()) if found else (content, "")
         if key in self._wanted or len(self._keys) < KEYS_LISTED:
             self._keys.add(key)
         if key in self._wanted:

@@ -16,6 +16,8 @@ from typing import IO, Literal
 from xml.etree import ElementTree
 
 CHUNK_BYTES = 1 << 22
+MOST_CELLS = 1 << 26
+"""So many take two gigabytes."""
 
 Kind = Literal["formulas", "errors", "blanks"]
 
@@ -27,6 +29,8 @@ _FORMULA = re.compile(rb"<f[\s/>]")
 _ROW = re.compile(rb"<row\b([^>]*)>(.*?)</row>", re.DOTALL)
 _NUMBERED_ROW = re.compile(rb'<row\b[^>]*?\br="(\d+)"')
 _CELL = re.compile(rb"<c\b([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
+_REACH = re.compile(rb'<(?:\w+:)?dimension ref="[A-Z]{1,3}\d{1,7}:([A-Z]{1,3})(\d{1,7})"')
+_FAR = re.compile(rb'\br="(?:[A-Z]{3,}\d+|[A-Z]*\d{8,})"')
 _REFERENCE = re.compile(rb'\br="([A-Z]*)(\d+)"')
 
 
@@ -58,6 +62,15 @@ def scan_first_sheet(path: Path) -> SpecialCells:
     return special
 
 
+def is_vast(path: Path) -> bool:
+    """Say whether a grid of all cells of the first worksheet may be too much for memory; raises as the scan does."""
+    with zipfile.ZipFile(path) as archive, archive.open(_first_part(archive)) as stream:
+        head = stream.read(CHUNK_BYTES)
+    reach = _REACH.search(head)
+    is_wide = reach is not None and (_column_index(reach[1]) + 1) * int(reach[2]) > MOST_CELLS
+    return is_wide or _FAR.search(head) is not None
+
+
 def _first_part(archive: zipfile.ZipFile) -> str:
     """Return the archive member of the first worksheet, through the workbook's list of relationships."""
     workbook = ElementTree.fromstring(archive.read("xl/workbook.xml"))
@@ -81,14 +94,14 @@ def _whole_rows(stream: IO[bytes]) -> Iterator[bytes]:
     if prefix := re.search(rb"<(\w+:)worksheet", rest):
         yield (rest + stream.read()).replace(b"<" + prefix[1], b"<").replace(b"</" + prefix[1], b"</")
         return
+    pending = [rest]
     while data := stream.read(CHUNK_BYTES):
         head, end, tail = data.rpartition(b"</row>")
         if end:
-            yield rest + head + end
-            rest = tail
-        else:
-            rest += tail
-    yield rest
+            yield b"".join([*pending, head, end])
+            pending = []
+        pending.append(tail)
+    yield b"".join(pending)
 
 
 def _scan_chunk(chunk: bytes, rows_before: int, special: SpecialCells) -> None:

@@ -22,8 +22,8 @@ SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 _LETTERS: dict[Scheme, str] = {"iob1": "BI", "iob2": "BI", "bilou": "BIMLEUSW", "io": "I"}
 _PLAIN = str.maketrans("MESW", "ILUU")
 _PREFIXED = re.compile(r"([BIMLEUSW])-(.+)", re.DOTALL)
-_ODDLY_PREFIXED = re.compile(r"[BIbi][_:/|]|[Bbi]-|I-$")
-"""A bare type by its form, but surely meant as something else; after `I-` such a type passes."""
+_NO_BARE_TYPE = re.compile(r"[BIbi][_:/|]|[Bbi]-|I-$|[\W\d_]+$")
+"""A bare type by its form, but surely meant as something else (a number for a tag); after `I-` such a type passes."""
 
 
 def spans_of(tags: Sequence[str]) -> list[tuple[int, int, str]]:
@@ -65,7 +65,7 @@ def malformed(tag: str, scheme: Scheme) -> bool:
     if tag == "O":
         return False
     if scheme == "io":
-        return not tag.strip() or _ODDLY_PREFIXED.match(tag) is not None
+        return not tag.strip() or _NO_BARE_TYPE.match(tag) is not None
     found = _PREFIXED.fullmatch(tag)
     return found is None or found[1] not in _LETTERS[scheme] or not found[2].strip()
 

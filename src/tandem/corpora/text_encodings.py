@@ -23,6 +23,8 @@ LEAST_EVIDENCE = 100
 
 _HIGH = re.compile(rb"[\x80-\xff]")
 _RUN_OF_HIGH = re.compile(rb"[\x80-\xff]{3,}")
+_OF_CODE = ("utf-7", "unicode-escape", "raw-unicode-escape", "punycode")
+"""Their texts may hold what cannot be written again: halves of surrogate pairs."""
 _WESTERN = ("cp1252", "latin-1")
 _CENTRAL_EUROPEAN = "cp1250"
 _OTHER_SCRIPTS = ["cp1251", "cp1253", "cp1255", "cp1256", "koi8_r", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"]
@@ -32,7 +34,8 @@ def check_encoding(name: str) -> None:
     """Raise `TandemError` unless Python knows a text encoding called `name`."""
     try:
         b"a".decode(name, errors="replace")
-        is_known = codecs.lookup(name).incrementaldecoder is not None
+        known = codecs.lookup(name)
+        is_known = known.incrementaldecoder is not None and known.name not in _OF_CODE
     except (LookupError, ValueError):
         is_known = False
     if not is_known:
@@ -72,13 +75,13 @@ def _utf16(sample: bytes) -> str | None:
 
 
 def _utf8(sample: bytes, is_whole: bool) -> str | None:
-    """Say UTF-8 also where most of what is not ASCII is, so that the faulty bytes are an error, not garbled text."""
+    """Say UTF-8 also where half of what is not ASCII is, so that the faulty bytes are an error, not garbled text."""
     if _decodes(sample, "utf-8", is_whole=is_whole):
         return "utf-8"
     text = sample.decode("utf-8", errors="replace")
     n_faulty = text.count("\N{REPLACEMENT CHARACTER}")
     n_others = sum(not character.isascii() for character in text) - n_faulty
-    return "utf-8" if n_others > n_faulty else None
+    return "utf-8" if n_others >= n_faulty else None
 
 
 def _legacy(sample: bytes, is_whole: bool) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from tandem.corpora.column_files import check_words_only, column_number, split_white
+from tandem.corpora.column_files import check_words_only, split_white, word_columns
 from tandem.corpora.entries import Entry, Source
 from tandem.corpora.text_files import open_text
 from tandem.errors import TandemError
@@ -73,12 +73,13 @@ def _layout(place: str, head: Iterable[tuple[int, str]], corpus: Corpus) -> _Lay
     at, first, names = f"{place}, line {row}", token.split(delimiter), corpus.columns or ()
     if names and len(names) != n_columns:
         raise TandemError(f"{at}: {token!r} has {n_columns} parts, corpora.*.columns names {len(names)}")
+    words, tags = word_columns(at, corpus, names, first)
     return _Layout(
         place=place,
         delimiter=delimiter,
         n_columns=n_columns,
-        words=column_number(at, "words", corpus.words or 0, names, first),
-        tags={task: column_number(at, f"tags.{task}", column, names, first) for task, column in corpus.tags.items()},
+        words=words,
+        tags=tags,
     )
 
 

@@ -6,10 +6,13 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from tandem.corpora.unpacked_files import MOST_BYTES, MOST_TIMES
 from tandem.errors import TandemError
 
-UNREADABLE = (zipfile.BadZipFile, zlib.error, SyntaxError, KeyError, ValueError, EOFError, OSError)
+UNREADABLE = (zipfile.BadZipFile, zlib.error, SyntaxError, KeyError, ValueError, EOFError, OSError, RuntimeError)
 """What the parsers of archives and XML raise for a broken file; XML's own errors are kinds of SyntaxError."""
+MOST_ROWS = 1 << 20
+"""So many rows the format allows."""
 
 _COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
@@ -21,9 +24,11 @@ def check_workbook(path: Path) -> None:
     The bytes decide, not the name: a password, the old .xls, a renamed csv and a broken download each get
     their own message.
     """
-    if path.is_dir():
-        raise TandemError(f"{path} is a folder; expected an xlsx workbook: name the file in `corpora.*.path`")
     try:
+        if path.is_dir():
+            raise TandemError(f"{path} is a folder; expected an xlsx workbook: name the file in `corpora.*.path`")
+        if path.exists() and not path.is_file():
+            raise TandemError(f"{path} is a device or a pipe; expected an xlsx workbook: save its content first")
         with path.open("rb") as handle:
             signature = handle.read(8)
     except FileNotFoundError:
@@ -47,6 +52,11 @@ def damaged(path: Path, reason: object) -> TandemError:
     return TandemError(f"{path} is truncated or damaged ({reason}); copy or download it again")
 
 
+def hidden(path: Path, sheet: str) -> TandemError:
+    """Return the error for a first sheet that nobody sees."""
+    return TandemError(f"{path}, sheet {sheet!r} is hidden, and only the first sheet is read; show or delete it")
+
+
 def _compound_file(path: Path) -> str:
     if _ENCRYPTED_STREAM in path.read_bytes():
         return f"{path} is protected by a password; expected a plain xlsx: open it and save it without one"
@@ -62,8 +72,13 @@ def _description(signature: bytes) -> str:
 def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as error:
+            sizes = {member.filename: member.file_size for member in archive.infolist()}
+    except UNREADABLE as error:
         raise damaged(path, error) from error
-    if "xl/workbook.xml" not in names:
+    if "xl/workbook.xml" not in sizes:
         raise TandemError(f"{path} is a zip archive without an xlsx workbook in it (xl/workbook.xml); save it as .xlsx")
+    if sum(sizes.values()) > max(MOST_BYTES, MOST_TIMES * path.stat().st_size):
+        raise TandemError(
+            f"{path} unpacks to more than {MOST_BYTES:,} bytes, {MOST_TIMES} times its own size or more; if that is no "
+            "mistake, save it as csv and name that file in `corpora.*.path`"
+        )

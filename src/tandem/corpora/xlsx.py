@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -18,17 +19,15 @@ import python_calamine
 
 from tandem.corpora.cell_texts import cell_text, is_moment
 from tandem.corpora.entries import Notes, Source
-from tandem.corpora.sheet_scan import Kind, SpecialCells, scan_first_sheet
+from tandem.corpora.sheet_scan import Kind, SpecialCells, is_vast, scan_first_sheet
 from tandem.corpora.table_entries import table_source
 from tandem.corpora.tables import Block, Table
-from tandem.corpora.workbook_files import UNREADABLE, check_workbook, damaged
+from tandem.corpora.workbook_files import MOST_ROWS, UNREADABLE, check_workbook, damaged, hidden
 from tandem.corpora.xlsx_fallback import read_rows
 from tandem.errors import TandemError
 from tandem.params import Corpus
 
 ROWS_AT_ONCE = 4096
-MOST_ROWS = 1 << 20
-"""So many rows the format allows."""
 
 Cells = Sequence[Any]
 
@@ -131,11 +130,7 @@ def open_sheet(path: Path, columns: Sequence[str] | None = None) -> Sheet:
     try:
         with ThreadPoolExecutor(max_workers=1) as pool:
             special = pool.submit(scan_first_sheet, path)  # runs beside calamine, which frees the interpreter
-            try:
-                engine, found = "calamine", _read_by_calamine(path)
-            except python_calamine.CalamineError:
-                engine, found = "openpyxl", read_rows(path)
-            names, first_column, rows = found
+            engine, (names, first_column, rows) = _read(path)
             if not names:
                 raise damaged(path, "it holds no worksheet")
             header, first_row, rows = _headed(f"{path}, sheet {names[0]!r}", rows, columns)
@@ -182,6 +177,14 @@ def _is_filled(cell: object) -> bool:
     return cell not in ("", None)
 
 
+def _read(path: Path) -> tuple[str, tuple[list[str], int, Iterator[Cells]]]:
+    """Return the engine that reads the workbook, and what it returns."""
+    if not is_vast(path):  # calamine keeps every cell up to the last one in memory, the empty ones, too
+        with suppress(python_calamine.CalamineError):
+            return "calamine", _read_by_calamine(path)
+    return "openpyxl", read_rows(path)
+
+
 def _read_by_calamine(path: Path) -> tuple[list[str], int, Iterator[Cells]]:
     """Return the names of the worksheets, the first's first column and its rows from spreadsheet row 1 on."""
     workbook = python_calamine.CalamineWorkbook.from_path(str(path))
@@ -190,6 +193,6 @@ def _read_by_calamine(path: Path) -> tuple[list[str], int, Iterator[Cells]]:
     if not names:
         return names, 0, iter(())
     if sheets[0].visible != python_calamine.SheetVisibleEnum.Visible:
-        raise TandemError(f"{path}, sheet {names[0]!r} is hidden, and only the first sheet is read; show or delete it")
+        raise hidden(path, names[0])
     sheet = workbook.get_sheet_by_name(names[0])
     return names, sheet.start[1] if sheet.start else 0, sheet.iter_rows()
