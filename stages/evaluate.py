@@ -1,4 +1,8 @@
-"""Evaluate the model on the test split, before and after training."""
+"""Evaluate the model on the test split, after training and before it.
+
+`before` in the metrics is the untrained model: the pretrained encoder with heads drawn at random, so its scores are
+those of guessing, and the difference to them is what training added.
+"""
 
 from pathlib import Path
 

@@ -276,8 +276,9 @@ def test_inspect_needs_no_torch(reviews, tiny_encoder):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], ["summary", "parameters", "what each choice of train.trainable costs"]),
+        ([], ["summary", "parameters", "what each choice of train.trainable costs", "inspect", "compare"]),
         (["inspect"], ["FILE", "--text COL [COL ...]", "--label TASK=COL", "--json", "Exits with 1"]),
+        (["compare"], ["HEAD", "workspace", "--seeds", "--shared", "--fail-on-worse", "--json", "95% interval"]),
         (["parameters"], ["--params", "--tokens", "--json", "AdamW", "dvc exp run -S"]),
     ],
 )
@@ -289,6 +290,9 @@ def test_help_helps(words, expected, capsys):
 
 
 def test_help_names_the_commands_and_waits_for_no_library():
-    code = "import sys; from tandem.cli import main\ntry: main(['--help'])\nfinally: assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from tandem.cli import main\ntry: main(['--help'])\n"
+        "finally: assert not {'torch', 'dvc', 'numpy'} & set(sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "summary" in done.stdout

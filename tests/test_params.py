@@ -131,6 +131,20 @@ def test_every_value_has_a_comment_on_its_line():
             r"map\.sentiment must give labels of tasks\.sentiment \(negative, positive\), got \['O'\]",
         ),
         (ENTITIES_TAGS, f"{ENTITIES_TAGS}\n    map: {{entities: {{A: ''}}}}", r"map\.entities must .*, got \[''\]"),
+        ("decoding: greedy", "decoding: beam", r"evaluate\.decoding must be 'greedy' or 'viterbi', got 'beam'"),
+        ("calibration: none", "calibration: platt", r"evaluate\.calibration must be 'none' or 'temperature', got 'pl"),
+        ("recall_of: words", "recall_of: tokens", r"evaluate\.recall_of must be 'words' or 'entities', got 'tokens'"),
+        (
+            "target_recall: null",
+            "target_recall: {entities: 95}",
+            r"evaluate\.target_recall\.entities must be less than or equal to 1, got 95",
+        ),
+        (
+            "target_recall: null",
+            "target_recall: {sentiment: 0.9}",
+            r"evaluate\.target_recall must name tagging tasks \(entities\), got sentiment",
+        ),
+        ("  entities:\n    kind", "  calibration:\n    kind", r"tasks\.calibration: the metrics use this name"),
     ],
 )
 def test_a_mistake_is_named_with_its_key_and_what_is_allowed(tmp_path, old, new, message):
@@ -156,6 +170,15 @@ def test_what_a_corpus_may_be(tmp_path, old, new):
 def test_the_tasks_that_a_corpus_serves(tmp_path):
     params = load(tmp_path, changed(REVIEWS_TAGS, "tags: {}\n    without: [entities]"))
     assert params.corpus("reviews").kinds() == {"sentiment": "classification", "entities": "tagging"}
+
+
+@pytest.mark.parametrize("chosen", ["calibration: none", "target_recall: null"])
+def test_what_is_chosen_on_the_valid_split_needs_one(tmp_path, chosen):
+    needing = {"calibration: none": "calibration: temperature", "target_recall: null": "target_recall: {entities: 0.9}"}
+    text = changed(chosen, needing[chosen]).replace("valid: 0.1 ", "valid: 0 ")
+    with pytest.raises(TandemError, match=r"need a valid split: split\.valid must be above 0"):
+        load(tmp_path, text)
+    assert load(tmp_path, text.replace(REVIEWS_TAGS, "tags: {}\n    splits: {train: a.csv, valid: b.csv}"))
 
 
 def test_a_missing_file_and_an_empty_one(tmp_path):

@@ -1,11 +1,8 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
 from tandem.evaluation.predicting import Predictions, predict
-from tandem.evaluation.report import evaluate_model
 from tandem.training.passes import EncoderPass
 from tests.small_corpora import EXECUTION
 
@@ -82,15 +79,9 @@ def test_mean_loss_leaves_out_what_cannot_be_right():
     assert blank([3], [[2, 0, 0]], names=("O", "B-x", "I-x", "B-new")).mean_loss() == 0.0
 
 
-def test_a_test_split_without_texts_is_reported_as_such(model, valid_examples, tmp_path):
-    nothing = replace(valid_examples, members={task: rows[:0] for task, rows in valid_examples.members.items()})
-    evaluation = evaluate_model(model, model, nothing, EXECUTION)
-    evaluation.write(tmp_path / "evaluate")
-    assert evaluation.metrics()["mood"]["n"] == evaluation.metrics()["combined_score"] == 0
-    assert (tmp_path / "evaluate/predictions/mood.jsonl").read_text() == ""
-
-
-def test_a_task_without_test_texts_does_not_count_in_the_mean(model, valid_examples):
-    members = {**valid_examples.members, "names": valid_examples.members["names"][:0]}
-    evaluation = evaluate_model(model, model, replace(valid_examples, members=members), EXECUTION)
-    assert evaluation.metrics()["combined_score"] == pytest.approx(evaluation.metrics()["mood"]["macro_f1"])
+def test_confidence_is_the_probability_of_the_answer():
+    found = blank([0, 1], [[2, 1, 0], [0, 0, 0]], read=[True, False])
+    np.testing.assert_allclose(found.confidences(), [found.probabilities()[0, 0], 1 / 3])
+    other = found._replace(decoded=np.array([1, 0]))
+    assert other.answers().tolist() == [1, 0]
+    np.testing.assert_allclose(other.confidences(), [found.probabilities()[0, 1], 1 / 3])

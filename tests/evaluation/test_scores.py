@@ -1,77 +1,32 @@
-"""Our scores against the libraries that define them, on random answers and on the odd ones."""
+"""Confusions, and tags as sequences; the scores themselves are tested where they are counted."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from seqeval.metrics import f1_score, precision_score, recall_score
-from seqeval.scheme import IOB2
-from sklearn.metrics import accuracy_score
-from sklearn.metrics import f1_score as class_f1_score
 
-from tandem.evaluation.predicting import Predictions
-from tandem.evaluation.scores import confusion, score_classes, score_entities, tag_sequences
-
-TAGS = ("O", "B-x", "I-x", "B-y", "I-y")
-
-
-def predictions(gold, answers, texts, names):
-    logits = np.eye(len(names), dtype=np.float32)[np.array(answers, dtype=np.int64)].reshape(len(gold), len(names))
-    return Predictions(
-        names=tuple(names),
-        texts=np.array(texts, dtype=np.int64),
-        gold=np.array(gold, dtype=np.int64),
-        logits=logits,
-        read=np.ones(len(gold), dtype=bool),
-    )
-
-
-@st.composite
-def tagged_texts(draw):
-    lengths = draw(st.lists(st.integers(1, 8), min_size=1, max_size=6))
-    tags = st.integers(0, len(TAGS) - 1)
-    n_words = sum(lengths)
-    columns = [draw(st.lists(tags, min_size=n_words, max_size=n_words)) for _ in range(2)]
-    return predictions(*columns, np.repeat(np.arange(len(lengths)), lengths), TAGS)
-
-
-@given(tagged_texts())
-def test_entities_are_seqevals_strict_iob2(found):
-    gold, answers = tag_sequences(found)
-    scored = score_entities(found).headline
-    strict = {"mode": "strict", "scheme": IOB2, "zero_division": 0}
-    has_any = any(tag[0] == "B" for text in (*gold, *answers) for tag in text)
-    for name, reference in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
-        expected = reference(gold, answers, **strict) if has_any else 0.0
-        assert scored[name] == pytest.approx(expected, abs=1e-12)
-    assert scored["token_accuracy"] == pytest.approx(accuracy_score(np.concatenate(gold), np.concatenate(answers)))
-    assert scored["n"] == len(gold)
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=30))
-def test_classes_are_scikit_learns(pairs):
-    gold, answers = zip(*pairs, strict=True)
-    scored = score_classes(predictions(gold, answers, range(len(gold)), "abc")).headline
-    assert scored["accuracy"] == pytest.approx(accuracy_score(gold, answers))
-    expected = class_f1_score(gold, answers, labels=[0, 1, 2], average="macro", zero_division=0)
-    assert scored["macro_f1"] == pytest.approx(expected)
+from tandem.evaluation.scores import SCORERS, confusion, score_classes, score_entities, tag_sequences
+from tests.evaluation.made_up import predictions, tagging
 
 
 def test_no_text_at_all_gives_zeros_and_no_warning():
-    nothing = predictions([], [], [], TAGS)
-    assert score_entities(nothing).headline["f1"] == 0.0
-    assert score_entities(nothing).headline["n"] == 0
-    assert score_classes(predictions([], [], [], "ab")).headline == {"accuracy": 0.0, "macro_f1": 0.0, "n": 0}
+    nothing = tagging([], [])
     assert confusion(nothing) == []
+    assert tag_sequences(nothing) == ([], [])
+    assert {kind: score(nothing).headline["n"] for kind, score in SCORERS.items()} == dict.fromkeys(SCORERS, 0)
+
+
+def test_tags_come_back_as_sequences():
+    gold, answers = [["B-x", "I-x", "O"], ["O"]], [["O", "B-y", "O"], ["B-z"]]
+    assert tag_sequences(tagging(gold, answers)) == (gold, answers)
 
 
 def test_nothing_predicted_and_nothing_to_find():
-    assert score_entities(predictions([1, 2], [0, 0], [0, 0], TAGS)).headline["f1"] == 0.0
-    assert score_entities(predictions([0, 0], [0, 0], [0, 0], TAGS)).headline["token_accuracy"] == 1.0
+    assert score_entities(tagging([["B-x", "I-x"]], [["O", "O"]])).headline["f1"] == 0.0
+    assert score_entities(tagging([["O", "O"]], [["O", "O"]])).headline["token_accuracy"] == 1.0
 
 
 def test_a_gold_type_that_the_head_does_not_know_is_missed_not_forgotten():
-    found = predictions([1, 3], [1, 0], [0, 0], ("O", "B-x", "I-x", "B-new"))
+    logits = np.eye(3)[[1, 0]]
+    found = predictions([1, 3], None, [0, 0], ("O", "B-x", "I-x", "B-new"), logits=logits)
     assert score_entities(found).headline["recall"] == pytest.approx(0.5)
 
 

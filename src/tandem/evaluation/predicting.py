@@ -33,6 +33,9 @@ class Predictions(NamedTuple):
     gold: Ints  # (rows,) ids in `names`
     logits: Floats  # (rows, labels)
     read: NDArray[np.bool_]  # (rows,) False where no window holds the word
+    decoded: Ints | None = (
+        None  # (rows,) the answers, where they were chosen otherwise than row by row (see `decoding`)
+    )
 
     @property
     def text_starts(self) -> Ints:
@@ -40,17 +43,29 @@ class Predictions(NamedTuple):
         return np.flatnonzero(np.diff(self.texts, prepend=-1))
 
     def answers(self) -> Ints:
-        """The likeliest label of each row; the first label, for tagging `O`, where a word was not read."""
+        """The answer of each row: as decoded, or else the likeliest label, and `O` where a word was not read."""
+        if self.decoded is not None:
+            return self.decoded
         return np.where(self.read, self.logits.argmax(axis=1), 0)
+
+    def confidences(self) -> Floats:
+        """The probability of each row's answer: (rows,)."""
+        return self.probabilities()[np.arange(len(self.gold)), self.answers()]
 
     def probabilities(self) -> Floats:
         """The softmax of the logits: (rows, labels)."""
         raised = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
         return raised / raised.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
 
+    @property
+    def answerable(self) -> NDArray[np.bool_]:
+        """The rows that were read and whose answer the head knows: (rows,)."""
+        found: NDArray[np.bool_] = self.read & (self.gold < self.logits.shape[1])
+        return found
+
     def mean_loss(self) -> float:
-        """Mean cross-entropy over the rows that were read and whose answer the head knows; 0 without any."""
-        counted = self.read & (self.gold < self.logits.shape[1])
+        """Mean cross-entropy over the answerable rows; 0 without any."""
+        counted = self.answerable
         if not counted.any():
             return 0.0
         right = self.probabilities()[counted, self.gold[counted]].astype(np.float64)

@@ -3,72 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from tandem.artifacts import atomic_file, atomic_folder, write_jsonl
-from tandem.corpora.tag_schemes import spans_of
-from tandem.evaluation.predicting import Predictions, predict
-from tandem.evaluation.scores import SCORERS, Row, Scored, confusion
-from tandem.hardware.execution import Execution
-from tandem.hardware.memory import PassLimit
-from tandem.model.multitask import MultiTaskModel
+from tandem.artifacts import atomic_file, atomic_folder, write_json, write_jsonl
+from tandem.evaluation.calibration import Calibration
+from tandem.evaluation.intervals import task_intervals
+from tandem.evaluation.operating_point import OperatingPoint
+from tandem.evaluation.predicting import Predictions
+from tandem.evaluation.prediction_rows import Row, prediction_rows
+from tandem.evaluation.scores import Scored, confusion
 from tandem.tokens.examples import Examples
-from tandem.tokens.store import TokenStore
-from tandem.training.passes import EncoderPass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The test split before and after training."""
+    """The test split under the trained model, and under the untrained one that training began from.
+
+    The untrained model is the pretrained encoder with heads drawn at random. Its scores, `before`, are those of
+    guessing: they owe what they have to the balance of the labels, and only what `after` adds to them was learnt.
+
+    `predictions` are the trained model's: decoded, calibrated, and without the bias of an operating point.
+    """
 
     after: Mapping[str, Scored]
     before: Mapping[str, Scored]
     predictions: Mapping[str, Predictions]
     examples: Examples
+    decoding: str
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    operating_points: Mapping[str, OperatingPoint] = field(default_factory=dict)
+
+    @cached_property
+    def rows(self) -> dict[str, list[Row]]:
+        """One row a text for each task, as in `predictions/<task>.jsonl`."""
+        return {task: prediction_rows(self.examples, task, found) for task, found in self.predictions.items()}
+
+    @cached_property
+    def intervals(self) -> dict[str, Any]:
+        """How sure each of the trained model's scores is, by task."""
+        return task_intervals(self.after)
 
     def metrics(self) -> dict[str, Any]:
-        """The headline scores by task, their mean, and the same before training."""
-        return {**_block(self.after), "before": _block(self.before)}
+        """The headline scores by task, their mean, the same of the untrained model, and what was chosen on valid."""
+        chosen = {
+            "calibration": {task: found._asdict() for task, found in self.calibrations.items()},
+            "operating_point": {task: point.metrics() for task, point in self.operating_points.items()},
+        }
+        blocks = {name: block for name, block in chosen.items() if block}
+        return {**_block(self.after), **blocks, "before": _block(self.before)}
+
+    def reading(self) -> dict[str, Any]:
+        """How to read the model's logits as the evaluation did: decoding, temperatures, biases on `O`, by task."""
+        temperatures = {task: found.temperature for task, found in self.calibrations.items()}
+        return {
+            "decoding": self.decoding,
+            "temperatures": {task: temperatures.get(task, 1.0) for task in self.predictions},
+            "biases": {task: point.chosen.bias for task, point in self.operating_points.items()},
+        }
 
     def write(self, folder: Path) -> None:
-        """Write predictions (JSON Lines), scores by label and confusions (CSV) of each task."""
+        """Write each task's predictions (JSON Lines) and tables (CSV), the intervals, and `calibration.json`."""
         with atomic_folder(folder) as partial:
+            write_json(partial / "calibration.json", self.reading())
+            write_json(partial / "intervals.json", self.intervals)
             for task, found in self.predictions.items():
-                write_jsonl(partial / "predictions" / f"{task}.jsonl", _prediction_rows(self.examples, task, found))
+                write_jsonl(partial / "predictions" / f"{task}.jsonl", self.rows[task])
                 _write_csv(partial / "per_label" / f"{task}.csv", self.after[task].per_label)
                 _write_csv(partial / "confusion" / f"{task}.csv", confusion(found))
+            for task, point in self.operating_points.items():
+                _write_csv(partial / "operating_point" / f"{task}.csv", point.rows())
 
     def summary(self) -> str:
-        """One line: each task's score before and after, and their mean."""
-        parts = [f"{task} f1 {self.before[task].f1:.4f} -> {scored.f1:.4f}" for task, scored in self.after.items()]
-        return f"{', '.join(parts)}, combined {_combined(self.after):.4f}"
-
-
-def evaluate_model(
-    trained: MultiTaskModel, untrained: MultiTaskModel, test: Examples, execution: Execution
-) -> Evaluation:
-    """Score the trained model, and the one it began as, on the test split."""
-    limit = PassLimit(execution.pass_size)
-    before = _predict(untrained, test, execution, limit, "predict before training")
-    after = _predict(trained, test, execution, limit, "predict after training")
-    return Evaluation(
-        after={task: SCORERS[test.kinds[task]](found) for task, found in after.items()},
-        before={task: SCORERS[test.kinds[task]](found) for task, found in before.items()},
-        predictions=after,
-        examples=test,
-    )
-
-
-def _predict(
-    model: MultiTaskModel, test: Examples, execution: Execution, limit: PassLimit, what: str
-) -> dict[str, Predictions]:
-    run = EncoderPass(model.to(execution.device).eval(), test, execution, reading=True)
-    return limit.run(lambda size: predict(run, test, size=size, what=what))
+        """One line: each task's score untrained and trained, their mean, and what to know of an operating point."""
+        parts = [
+            f"{task} f1 {self.before[task].f1:.4f} (untrained) -> {scored.f1:.4f}"
+            for task, scored in self.after.items()
+        ]
+        notes = [f"; {task}: {point.note}" for task, point in self.operating_points.items() if point.note]
+        return f"{', '.join(parts)}, combined {_combined(self.after):.4f}{''.join(notes)}"
 
 
 def _block(scored: Mapping[str, Scored]) -> dict[str, Any]:
@@ -79,44 +96,6 @@ def _combined(scored: Mapping[str, Scored]) -> float:
     """The mean F1 of the tasks that have test texts; 0 without any."""
     counted = [found.f1 for found in scored.values() if found.headline["n"]]
     return sum(counted) / max(1, len(counted))
-
-
-def _prediction_rows(examples: Examples, task: str, found: Predictions) -> Sequence[Row]:
-    """One row a text: where it stands in its corpus, the gold and the predicted answer, and how sure."""
-    names = np.array(found.names, dtype=object)
-    gold, answers = names[found.gold], names[found.answers()]
-    sure = found.probabilities().max(axis=1).astype(np.float64).round(6).tolist()
-    starts = found.text_starts
-    ends = [*starts, len(gold)][1:]
-    is_tagging = examples.kinds[task] == "tagging"
-    rows = []
-    for start, end in zip(starts, ends, strict=True):
-        span = slice(start, end) if is_tagging else start
-        store, text = examples.shelf.locate(int(found.texts[start]))
-        row = {
-            "corpus": store.corpus,
-            "row": int(store.text_rows[text]),
-            "gold": gold[span].tolist() if is_tagging else gold[start],
-            "predicted": answers[span].tolist() if is_tagging else answers[start],
-            "confidence": sure[span],
-        }
-        rows.append(row | (_in_characters(store, text, row) if is_tagging else {}))
-    return rows
-
-
-def _in_characters(store: TokenStore, text: int, row: Row) -> dict[str, list[Row]]:
-    """Where in the running text a row's entities stand, for a corpus that has one."""
-    words = slice(store.word_starts[text], store.word_starts[text + 1])
-    begins, ends = store.word_begins[words].tolist(), store.word_ends[words].tolist()
-    if -1 in begins:
-        return {}
-    return {
-        f"{whose}_spans": [
-            {"start": begins[first], "end": ends[after - 1], "label": kind}
-            for first, after, kind in spans_of(row[whose])
-        ]
-        for whose in ("gold", "predicted")
-    }
 
 
 def _write_csv(path: Path, rows: Sequence[Row]) -> None:

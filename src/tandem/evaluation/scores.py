@@ -1,65 +1,36 @@
-"""The scores of a split: scikit-learn's for whole texts, seqeval's strict IOB2 for entities.
+"""The scores of a split by kind of task, and what is answered instead of what.
 
-A score that is undefined (nothing predicted, no such label, no text at all) is 0.
+A score that is undefined (nothing predicted, no such label, no text at all) is 0, except where its key is left out:
+`roc_auc` without two classes among the texts, `seen_f1` and `unseen_f1` without the training texts.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
 
 import numpy as np
-from seqeval.metrics import classification_report as entity_report
-from seqeval.scheme import IOB2
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix
 
+from tandem.evaluation.class_scores import score_classes
+from tandem.evaluation.entity_scores import score_entities, tagged_words
 from tandem.evaluation.predicting import Predictions
+from tandem.evaluation.span_counts import same_spans, spans_in
+from tandem.evaluation.text_counts import Row, Scored, class_counts
 
-Row = dict[str, Any]
+__all__ = ["SCORERS", "Row", "Scored", "confusion", "quick_f1", "score_classes", "score_entities", "tag_sequences"]
 
-
-class Scored(NamedTuple):
-    """One task's headline scores, and precision, recall, f1 and support for each of its labels."""
-
-    headline: dict[str, float]
-    per_label: list[Row]
-
-    @property
-    def f1(self) -> float:
-        """The score that speaks for the task: macro F1 of classes, micro F1 of entities."""
-        return self.headline["macro_f1" if "macro_f1" in self.headline else "f1"]
+SCORERS: Mapping[str, Callable[[Predictions], Scored]] = {"classification": score_classes, "tagging": score_entities}
 
 
-def score_classes(predictions: Predictions) -> Scored:
-    """`accuracy`, `macro_f1` over every label that is known or occurs, and `n` texts."""
-    if len(predictions.gold) == 0:
-        return Scored({"accuracy": 0.0, "macro_f1": 0.0, "n": 0}, [])
+def quick_f1(predictions: Predictions, kind: str) -> float:
+    """The score that speaks for a task, as `Scored.f1` and nothing beside it: for the validation within training."""
     answers = predictions.answers()
-    numbers = range(len(predictions.names))
-    columns = precision_recall_fscore_support(predictions.gold, answers, labels=numbers, zero_division=0)
-    rows = [_row(name, *values) for name, *values in zip(predictions.names, *columns, strict=True)]
-    accuracy = float(accuracy_score(predictions.gold, answers))
-    headline = {"accuracy": accuracy, "macro_f1": float(columns[2].mean()), "n": len(answers)}
-    return Scored(headline, rows)
-
-
-def score_entities(predictions: Predictions) -> Scored:
-    """Strict `precision`, `recall` and `f1` over `n_entities`, `token_accuracy` over words, and `n` texts."""
-    gold, answers = tag_sequences(predictions)
-    right = predictions.gold == predictions.answers()
-    tokens = {"token_accuracy": float(right.mean()) if len(right) else 0.0, "n": len(gold)}
-    if not any(tag.startswith("B-") for sequence in (*gold, *answers) for tag in sequence):
-        return Scored({"precision": 0.0, "recall": 0.0, "f1": 0.0, "n_entities": 0, **tokens}, [])
-    report = entity_report(gold, answers, mode="strict", scheme=IOB2, output_dict=True, zero_division=0)
-    micro = report.pop("micro avg")
-    kinds = [name for name in report if name not in ("macro avg", "weighted avg")]
-    rows = [_row(name, *report[name].values()) for name in kinds]
-    headline = {
-        "precision": float(micro["precision"]),
-        "recall": float(micro["recall"]),
-        "f1": float(micro["f1-score"]),
-        "n_entities": int(micro["support"]),
-    }
-    return Scored({**headline, **tokens}, rows)
+    if kind == "classification":
+        return class_counts(predictions.gold, answers, len(predictions.names)).totals()["macro_f1"]
+    gold, found, _ = tagged_words(predictions)
+    actual, predicted = (spans.keep(spans.is_legal) for spans in (spans_in(gold), spans_in(found)))
+    sides = len(actual.starts) + len(predicted.starts)
+    return 2 * np.count_nonzero(same_spans(actual, predicted)) / sides if sides else 0.0
 
 
 def confusion(predictions: Predictions) -> list[Row]:
@@ -86,11 +57,3 @@ def tag_sequences(predictions: Predictions) -> tuple[list[list[str]], list[list[
     columns = (names[predictions.gold], names[predictions.answers()])
     gold, answers = ([part.tolist() for part in np.split(column, predictions.text_starts[1:])] for column in columns)
     return gold, answers
-
-
-def _row(label: str, precision: float, recall: float, f1: float, support: float) -> Row:
-    values = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
-    return {"label": label, **values, "support": int(support)}
-
-
-SCORERS = {"classification": score_classes, "tagging": score_entities}

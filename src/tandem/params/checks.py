@@ -9,7 +9,7 @@ from itertools import chain
 
 from tandem.params.schema import Corpus, Kind, Params, Task, Train
 
-_RESERVED = ("before", "combined", "combined_score")
+_RESERVED = ("before", "calibration", "combined", "combined_score", "operating_point")
 
 
 def contradictions(params: Params) -> list[str]:
@@ -22,6 +22,7 @@ def contradictions(params: Params) -> list[str]:
         ),
         *(text for name, task in params.tasks.items() for text in _task_contradictions(name, task, params.corpora)),
         *_number_contradictions(params),
+        *_evaluate_contradictions(params),
     ]
 
 
@@ -149,3 +150,20 @@ def _train_contradictions(train: Train, tasks: tuple[str, ...]) -> list[str]:
     if train.adaptive_rates[0] > train.adaptive_rates[1]:
         found.append(f"train.adaptive_rates must be [lowest, highest], got {list(train.adaptive_rates)}")
     return found
+
+
+def _evaluate_contradictions(params: Params) -> list[str]:
+    targets = params.evaluate.target_recall or {}
+    tagging = [name for name, task in params.tasks.items() if task.kind == "tagging"]
+    unknown = sorted(set(targets) - set(tagging))
+    if unknown:
+        known = ", ".join(tagging) or "there is none"
+        return [f"evaluate.target_recall must name tagging tasks ({known}), got {', '.join(unknown)}"]
+    if params.evaluate.needs_valid and params.split.valid == 0 and not _has_valid_file(params):
+        return ["evaluate.calibration and evaluate.target_recall need a valid split: split.valid must be above 0"]
+    return []
+
+
+def _has_valid_file(params: Params) -> bool:
+    """Whether a corpus comes with a valid split of its own."""
+    return any(corpus.splits is not None and "valid" in corpus.splits for corpus in params.corpora.values())

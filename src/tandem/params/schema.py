@@ -161,9 +161,17 @@ class Train:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Evaluate:
-    """How predictions are read off the scores."""
+    """How predictions are read off the scores, how sure they are, and how much is passed over."""
 
-    decoding: Literal["greedy"]
+    decoding: Literal["greedy", "viterbi"]
+    calibration: Literal["none", "temperature"]
+    target_recall: dict[str, Annotated[float, Field(gt=0, le=1)]] | None
+    recall_of: Literal["words", "entities"]
+
+    @property
+    def needs_valid(self) -> bool:
+        """Whether anything is chosen on the valid split."""
+        return self.calibration != "none" or bool(self.target_recall)
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -1,0 +1,182 @@
+"""The stored answers of a revision: the predictions in its `data/evaluate`, from DVC's cache or the working folder.
+
+Nothing is downloaded: where an object is not in the cache, the error says which command brings it.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import orjson
+
+from tandem.errors import TandemError
+
+WORKSPACE = "workspace"
+EVALUATED = "data/evaluate"
+
+Text = tuple[str, int]
+"""A text's corpus, and its row there."""
+Answer = str | list[str]
+"""A label, or a tag for each word."""
+
+
+class TaskAnswers(NamedTuple):
+    """What a run answered to a task's test texts; `labels` are those that it knows, as far as it tells."""
+
+    labels: tuple[str, ...]
+    answers: Mapping[Text, tuple[Answer, Answer]]  # gold, predicted
+
+    @property
+    def is_tagging(self) -> bool:
+        """Whether the answers are tags."""
+        return any(isinstance(gold, list) for gold, _ in self.answers.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One evaluated model: `name` is the revision as the user called it."""
+
+    name: str
+    tasks: Mapping[str, TaskAnswers]
+
+
+def read_runs(revisions: Sequence[str]) -> list[Run]:
+    """Read the predictions of commits, branches, tags, experiments or the `workspace`.
+
+    Raises `TandemError` outside a DVC repository, for an unknown revision, and if predictions are missing or damaged.
+    """
+    with _repository() as repo:
+        return [_read_run(repo, revision) for revision in revisions]
+
+
+def parse_answers(lines: Sequence[bytes], where: str) -> dict[Text, tuple[Answer, Answer]]:
+    """Parse the lines of a predictions file; raises `TandemError` that names a damaged line of `where`."""
+    answers: dict[Text, tuple[Answer, Answer]] = {}
+    for number, line in enumerate(lines, start=1):
+        text, pair = _parsed(line, f"{where}, line {number}")
+        if text in answers:
+            raise _damaged(f"{where}, line {number}", f"{text[0]} row {text[1]} stands there twice")
+        answers[text] = pair
+    if len({type(gold) for gold, _ in answers.values()}) > 1:
+        raise _damaged(where, "some answers are labels and some are tags")
+    return answers
+
+
+@contextmanager
+def _repository() -> Iterator[Any]:
+    from dvc.exceptions import DvcException, NotDvcRepoError  # noqa: PLC0415 - half a second
+    from dvc.repo import Repo  # noqa: PLC0415
+
+    try:
+        with Repo(config={"core": {"remote": ""}}) as repo:  # the cache alone, so that no network is waited for
+            yield repo
+    except NotDvcRepoError as error:
+        raise TandemError(
+            f"no DVC repository here: run from the project's root, or `dvc init` one ({error})"
+        ) from error
+    except DvcException as error:
+        raise TandemError(f"DVC cannot read this repository: {error}") from error
+
+
+def _read_run(repo: Any, revision: str) -> Run:
+    from dvc.scm import NoSCMError, RevError  # noqa: PLC0415
+    from dvc_data.index import DataIndexError  # noqa: PLC0415
+
+    if revision == WORKSPACE:
+        return _read_workspace(repo)
+    try:
+        with repo.switch(revision):
+            return _read(repo.dvcfs, f"/{EVALUATED}", revision, _if_untracked(revision))
+    except NoSCMError as error:
+        raise TandemError(f"{revision!r} is a revision, and this folder is not in a git repository") from error
+    except RevError as error:
+        raise TandemError(
+            f"unknown revision {revision!r} ({error}): expected a commit, a branch, a tag, an experiment "
+            f"(`dvc exp list` names them) or `{WORKSPACE}`"
+        ) from error
+    except (DataIndexError, OSError) as error:
+        raise TandemError(_if_missing(repo, revision)) from error
+
+
+def _read_workspace(repo: Any) -> Run:
+    if_none = f"run `dvc repro`, or bring what dvc.lock names with `dvc pull {EVALUATED}`"
+    try:
+        folder = repo.fs.join(repo.root_dir, *EVALUATED.split("/"))
+        return _read(repo.fs, folder, WORKSPACE, f"the workspace has no {EVALUATED}/predictions: {if_none}")
+    except OSError as error:
+        raise TandemError(f"cannot read {EVALUATED} of the workspace ({error}): {if_none}") from error
+
+
+def _read(fs: Any, folder: str, revision: str, if_none: str) -> Run:
+    predictions = fs.join(folder, "predictions")
+    if not fs.isdir(predictions):
+        raise TandemError(if_none)
+    paths = sorted(path for path in fs.ls(predictions, detail=False) if path.endswith(".jsonl"))
+    if not paths:
+        raise TandemError(if_none)
+    tasks = {}
+    for path in paths:
+        task = PurePosixPath(path.replace("\\", "/")).stem
+        where = f"{EVALUATED}/predictions/{task}.jsonl of {revision}"
+        answers = parse_answers(fs.read_bytes(path).splitlines(), where)
+        tasks[task] = TaskAnswers(_labels(fs, fs.join(folder, "per_label", f"{task}.csv")), answers)
+    return Run(name=revision, tasks=tasks)
+
+
+def _labels(fs: Any, path: str) -> tuple[str, ...]:
+    """The labels that a run scored; none where it does not list them."""
+    if not fs.exists(path):
+        return ()
+    rows = csv.DictReader(fs.read_text(path, encoding="utf-8", errors="replace").splitlines())
+    return tuple(row["label"] for row in rows if row.get("label"))
+
+
+def _parsed(line: bytes, where: str) -> tuple[Text, tuple[Answer, Answer]]:
+    try:
+        row = orjson.loads(line)
+        text, gold, predicted = (str(row["corpus"]), int(row["row"])), row["gold"], row["predicted"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(where, str(error)) from error
+    for answer in (gold, predicted):
+        if not isinstance(answer, str) and not _is_tags(answer):
+            raise _damaged(where, f"expected a label or a list of tags, got {str(answer)[:40]}")
+    if type(gold) is not type(predicted) or (isinstance(gold, list) and len(gold) != len(predicted)):
+        raise _damaged(where, "gold and predicted answers differ in kind or in length")
+    return text, (gold, predicted)
+
+
+def _is_tags(answer: Any) -> bool:
+    return isinstance(answer, list) and all(isinstance(tag, str) for tag in answer)
+
+
+def _damaged(where: str, what: str) -> TandemError:
+    return TandemError(f"{where} is damaged ({what}): run `dvc repro --force evaluate` there")
+
+
+def _if_untracked(revision: str) -> str:
+    return (
+        f"{revision} has no {EVALUATED}/predictions: its dvc.lock knows of none. Run `dvc repro` there and commit "
+        "dvc.lock, or name a revision that has been evaluated"
+    )
+
+
+def _if_missing(repo: Any, revision: str) -> str:
+    """What brings the objects of a revision into the cache."""
+    what = f"the predictions of {revision} are not in DVC's cache ({EVALUATED})"
+    if not repo.config.get("remote"):
+        again = "dvc repro evaluate" if revision == "HEAD" else f"git checkout {revision} && dvc repro evaluate"
+        return (
+            f"{what}, and no DVC remote is configured to fetch them from: `dvc remote add` the one that has them, or "
+            f"make them again with `{again}`"
+        )
+    if revision == "HEAD":
+        return f"{what}: run `dvc fetch {EVALUATED}`"
+    return (
+        f"{what}: run `dvc fetch --all-commits {EVALUATED}`, or, if it is an experiment, "
+        f"`dvc exp pull <git remote> {revision}`"
+    )

@@ -1,0 +1,120 @@
+"""How sure a score is: 95 % percentile intervals from bootstrap resamples of the texts (Efron and Tibshirani 1993).
+
+An interval says how a score would differ on other test texts of the same kind, and nothing about another training
+seed. Texts of one document depend on each other, so whole documents are drawn where they are known. Scores that
+are the same in every resample (all texts right) have an interval of no width; noise adds to the calibration error of
+a resample, so that its interval lies high and may not hold the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tandem.evaluation.text_counts import Counts, Reals, Scored
+from tandem.tokens.ragged import Ints
+
+N_RESAMPLES = 2000
+LEVEL = 0.95
+
+_WEIGHTS_AT_ONCE = 4_000_000
+
+Interval = dict[str, Any]
+"""`value`, `low`, `high`, and the `n` units of the kind `unit` that were resampled."""
+
+
+def intervals(
+    counts: Counts, *, groups: Ints | None = None, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> dict[str, Interval]:
+    """The interval of each score that follows from the counts; none with fewer than two texts.
+
+    `groups` (texts,) are the numbers of the texts' documents.
+    """
+    units = np.arange(counts.n_texts) if groups is None else groups
+    drawn = _draw([counts], [units], n_resamples, np.random.default_rng(seed))
+    return _of_scores(counts, drawn[0], len(np.unique(units)), _unit(groups))
+
+
+def task_intervals(
+    scored: Mapping[str, Scored], *, groups: Ints | None = None, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> dict[str, Any]:
+    """The intervals of every task's scores, and that of `combined_score`, the mean of the tasks' f1.
+
+    `groups` are the documents of all texts, by the number of the text. Tasks that share texts are resampled
+    together, the others independently.
+    """
+    units = {task: found.texts if groups is None else groups[found.texts] for task, found in scored.items()}
+    found: dict[str, Any] = {}
+    f1s = {}
+    for number, tasks in enumerate(_sharing(units)):
+        rng = np.random.default_rng([seed, number])
+        drawn = _draw([scored[task].counts for task in tasks], [units[task] for task in tasks], n_resamples, rng)
+        for task, scores in zip(tasks, drawn, strict=True):
+            found[task] = _of_scores(scored[task].counts, scores, len(np.unique(units[task])), _unit(groups))
+            if len(units[task]):
+                f1s[task] = scores[scored[task].f1_name]
+    n_units = len(np.unique(np.concatenate(list(units.values())))) if units else 0
+    if n_units > 1:
+        value = float(np.mean([scored[task].f1 for task in f1s]))
+        combined = np.mean(list(f1s.values()), axis=0)
+        found["combined_score"] = _interval(value, combined, n_units, _unit(groups))
+    return found
+
+
+def resampled_weights(n_units: int, n_resamples: int, rng: np.random.Generator) -> Iterator[Reals]:
+    """How often each resample holds each unit, a few resamples at a time: (some resamples, units)."""
+    at_once = max(1, _WEIGHTS_AT_ONCE // max(1, n_units))
+    for first in range(0, n_resamples, at_once):
+        weights: Reals = np.zeros((min(at_once, n_resamples - first), n_units))
+        for row in weights:
+            drawn = rng.integers(max(1, n_units), size=n_units, dtype=np.int32)
+            row[:] = np.bincount(drawn, minlength=n_units)
+        yield weights
+
+
+def _draw(
+    counts: Sequence[Counts], units: Sequence[Ints], n_resamples: int, rng: np.random.Generator
+) -> list[dict[str, Reals]]:
+    """The scores of tasks over the same resamples of all their units: a task each, (resamples,)."""
+    everything = np.unique(np.concatenate(list(units)))
+    summed = []
+    for found, its_units in zip(counts, units, strict=True):
+        places = np.searchsorted(everything, its_units)
+        is_plain = np.array_equal(places, np.arange(len(everything)))
+        summed.append(found if is_plain else found.grouped(places, len(everything)))
+    parts: list[list[dict[str, Reals]]] = [[] for _ in counts]
+    for weights in resampled_weights(len(everything), n_resamples, rng):
+        for part, found in zip(parts, summed, strict=True):
+            part.append(found.take(weights))
+    return [{name: np.concatenate([scores[name] for scores in part]) for name in part[0]} for part in parts]
+
+
+def _sharing(units: Mapping[str, Ints]) -> list[list[str]]:
+    """The tasks, those together that share a unit, directly or through others."""
+    clusters: list[tuple[list[str], Ints]] = []
+    for task, its_units in units.items():
+        touching = [cluster for cluster in clusters if len(np.intersect1d(cluster[1], its_units))]
+        names = [name for cluster in touching for name in cluster[0]]
+        joined = np.concatenate([its_units, *(cluster[1] for cluster in touching)])
+        clusters = [cluster for cluster in clusters if cluster[0][0] not in names] + [([*names, task], joined)]
+    return [names for names, _ in clusters]
+
+
+def _of_scores(counts: Counts, drawn: Mapping[str, Reals], n_units: int, unit: str) -> dict[str, Interval]:
+    if n_units < 2:
+        return {}
+    return {name: _interval(value, drawn[name], n_units, unit) for name, value in counts.totals().items()}
+
+
+def _interval(value: float, drawn: Reals, n_units: int, unit: str) -> Interval:
+    """Resamples for which a score is undefined are left out."""
+    tail = (1 - LEVEL) / 2
+    defined = drawn[np.isfinite(drawn)]
+    low, high = np.quantile(defined, [tail, 1 - tail]) if len(defined) else (value, value)
+    return {"value": value, "low": float(low), "high": float(high), "n": n_units, "unit": unit}
+
+
+def _unit(groups: Ints | None) -> str:
+    return "texts" if groups is None else "documents"
