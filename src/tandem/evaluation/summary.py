@@ -31,17 +31,23 @@ def _scores(evaluation: dict[str, Any]) -> Table:
     table = Table("task", "score", "before", "after", title="Test split", title_justify="left")
     for row in range(2, 4):
         table.columns[row].justify = "right"
-    for task, name in _names(evaluation):
-        old, new = (block[task][name] if name else block[task] for block in (before, evaluation))
-        table.add_row(task, name, *((str(value) if isinstance(value, int) else f"{value:.4f}") for value in (old, new)))
+    for task, name in _names(before):
+        old, new = (block[task].get(name) if name else block[task] for block in (before, evaluation))
+        table.add_row(task, name, _shown(old), _shown(new))
     return table
 
 
-def _names(evaluation: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for task, scores in evaluation.items():
+def _names(before: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for task, scores in before.items():
         if isinstance(scores, dict):
             yield from ((task, name) for name in scores)
     yield "combined_score", ""
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "undefined"
+    return str(value) if isinstance(value, int) else f"{value:.4f}"
 
 
 def _parity(parity: dict[str, Any]) -> Table:
