@@ -131,7 +131,7 @@ def test_every_value_has_a_comment_on_its_line():
             r"map\.sentiment must give labels of tasks\.sentiment \(negative, positive\), got \['O'\]",
         ),
         (ENTITIES_TAGS, f"{ENTITIES_TAGS}\n    map: {{entities: {{A: ''}}}}", r"map\.entities must .*, got \[''\]"),
-        ("decoding: greedy", "decoding: beam", r"evaluate\.decoding must be 'greedy' or 'viterbi', got 'beam'"),
+        ("decoding: viterbi", "decoding: beam", r"evaluate\.decoding must be 'greedy' or 'viterbi', got 'beam'"),
         ("calibration: none", "calibration: platt", r"evaluate\.calibration must be 'none' or 'temperature', got 'pl"),
         ("recall_of: words", "recall_of: tokens", r"evaluate\.recall_of must be 'words' or 'entities', got 'tokens'"),
         (

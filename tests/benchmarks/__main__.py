@@ -17,6 +17,11 @@ from tests.benchmarks import PRETRAINED, Measurement, Request
 
 MODULES = {
     "xlsx_intake": "xlsx_intake:measure",
+    "readers_csv": "readers:csv_alone",
+    "readers_csv_rows": "readers:csv_rows",
+    "readers_json": "readers:json_alone",
+    "readers_json_rows": "readers:json_rows",
+    "readers_json_array": "readers:json_array",
     "tokenize": "tokenization:measure",
     "full_finetuning_vs_trainer": "finetuning:against_trainer",
     "full_finetuning_vs_trainer_float32": "finetuning:against_trainer_in_float32",

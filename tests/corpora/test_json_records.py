@@ -96,6 +96,62 @@ def test_long_files_stream_in_pieces(source_of: Reader) -> None:
         assert [entry.text for entry in source_of(content, corpus_of(text="text")).entries] == texts
 
 
+@pytest.mark.parametrize("chunk_bytes", [1, 7, 100, 1 << 16])
+@pytest.mark.parametrize(
+    "write",
+    [
+        json.dumps,
+        lambda values: json.dumps(values, indent=1),
+        lambda values: json.dumps({"data": values}),
+        lambda values: "".join(json.dumps(value, indent=1) for value in values),
+        lambda values: "[" + ",\n".join(json.dumps(value, ensure_ascii=False) for value in values) + "]",
+        lambda values: "[" + ", \r\n".join(json.dumps(value, separators=(",", ":")) for value in values) + "]",
+        lambda values: records(*values),
+    ],
+)
+def test_records_are_cut_where_they_end(
+    source_of: Reader, monkeypatch: pytest.MonkeyPatch, write: Callable[[object], str], chunk_bytes: int
+) -> None:
+    monkeypatch.setattr("tandem.corpora.text_files.CHUNK_BYTES", chunk_bytes)
+    texts = ['}, {"text": "', "}\n{", "é😀", 'a"b', "[{", "\\", "", "plain", "plainer", "plainest"]
+    values: list[dict[str, object]] = [{"text": text, "label": number} for number, text in enumerate(texts)]
+    values[2]["more"] = [{"text": 1}, {"text": 2}]
+    values[5] = dict(reversed(values[5].items()))
+    values[8]["label"] = None
+    entries = list(source_of(write(values)).entries)
+    assert [(entry.row, entry.text) for entry in entries] == list(enumerate(texts, start=1))
+    assert [entry.labels.get("mood") for entry in entries] == ["0", "1", "2", "3", "4", "5", "6", "7", None, "9"]
+
+
+@pytest.mark.parametrize("indent", [None, 1, 2])
+@pytest.mark.parametrize("wrong", [0, 1, 2, 20, 29])
+def test_a_record_far_down_is_named_with_its_line(source_of: Reader, indent: int | None, wrong: int) -> None:
+    values: list[dict[str, object]] = [{"text": "a", "label": "b", "n": list(range(n % 3))} for n in range(30)]
+    values[wrong]["label"] = ["x"]
+    content = json.dumps(values, indent=indent).replace("}, {", "},\n{")
+    line = [number for number, found in enumerate(content.split("\n"), start=1) if "{" in found][wrong]
+    with pytest.raises(TandemError, match=rf"record {wrong + 1} \(line {line}\): 'label' must be"):
+        list(source_of(content).entries)
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        (b',\n{"text": "\xff"}]', "line 301: byte 0xFF is not utf-8"),
+        (b',\n{"text": "\0"}]', "line 301: a NUL character"),
+        (b"\xff]", "line 300: byte 0xFF is not utf-8"),
+        (b'{"text": "b"}]', r"\(line 300\), column 14: expected ','"),
+        (b',\n{"text": "b"},]', r"\(line 301\), column 15: expected an object"),
+        (b',\n{"text": "b",}]', r"record 301 \(line 301\): not valid JSON at line 301, column 1[45]"),
+        (b',\n {"text": NaN, "label": Infinity}]', r"record 301 \(line 301\): 'label' must be"),
+    ],
+)
+def test_what_is_wrong_far_down_is_named_with_its_line(source_of: Reader, end: bytes, message: str) -> None:
+    content = b"[" + b",\n".join([b'{"text": "a"}'] * 300) + end
+    with pytest.raises(TandemError, match=message):
+        list(source_of(content, corpus_of(text="text", labels={"mood": "label"}, encoding="utf-8")).entries)
+
+
 @pytest.mark.parametrize(
     ("raw", "label"),
     [("1", "1"), ("1.0", "1"), ("-0.5", "-0.5"), ("true", "true"), ("false", "false"), ('"a b"', "a b"), ("0", "0")],
@@ -343,3 +399,11 @@ def test_any_content_gives_entries_or_an_error(source_of: Reader, corpus: Corpus
     except TandemError:
         return
     json.dumps([(entry.text, entry.words, entry.labels, entry.tags) for entry in entries], ensure_ascii=False).encode()
+
+
+def test_a_text_longer_than_the_beginning_of_the_file_is_read(tmp_path: Path) -> None:
+    long = 'He said "no". ' * 90_000
+    path = tmp_path / "long.jsonl"
+    path.write_text("".join(json.dumps({"text": text, "label": "good"}) + "\n" for text in (long, "short")))
+    source = open_json(path, corpus_of(text="text", labels={"mood": "label"}))
+    assert [entry.text for entry in source.entries] == [long, "short"]

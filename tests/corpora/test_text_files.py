@@ -63,6 +63,29 @@ def test_chunks_may_part_lines_and_characters(save: Save, monkeypatch: pytest.Mo
         list(save("ä\r\nä\r".encode() + b"\xe4", "utf-8").lines())
 
 
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 7, 1 << 16])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_blocks_of_lines_keep_their_ends(
+    save: Save, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int, encoding: str
+) -> None:
+    monkeypatch.setattr(text_files, "CHUNK_BYTES", chunk_bytes)
+    lines = ["ä\r\n", "\r\n", "b\r", "c\x0bd\x0ce\x1cf\n", "\n", "\r", "g"]
+    file = save("".join(lines).encode(encoding), None if encoding.startswith("utf") else encoding)
+    assert [line.decode() for block in file.line_blocks() for line in block] == lines
+
+
+def test_blocks_are_decoded_when_asked_for(save: Save) -> None:
+    file = save(b"a\r\nb\rcaf\xe9\n", "utf-8")
+    (block,) = filter(None, file.line_blocks())
+    assert file.decoded(block[0]) == "a\r\n"
+    with pytest.raises(TandemError, match=r"line 3: byte 0xE9 is not utf-8"):
+        file.decoded(block[2])
+    with pytest.raises(TandemError, match=r"line 2: a NUL character"):
+        list(save(b"a\nb\0").line_blocks())
+    with pytest.raises(TandemError, match=r"line 2: byte 0x81 is not cp1252"):
+        list(save(b"a\nb\x81", "cp1252").line_blocks())
+
+
 @pytest.mark.parametrize(
     ("mark", "encoding"),
     [

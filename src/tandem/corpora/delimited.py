@@ -94,24 +94,26 @@ def _open(path: Path, corpus: Corpus, kind: Literal["csv", "tsv"]) -> Source:
 
 def _chunks(file: TextFile, dialect: Dialect) -> Iterator[_Records]:
     """Yield all records but those of blank lines."""
-    with file.stream() as stream:
-        reader = dialect.reader(stream)
-        lines_before = 0
-        while True:
-            fields: list[list[str]] = []
-            try:
-                fields.extend(islice(reader, RECORDS_AT_ONCE))
-            except csv.Error as error:
-                line = 1 + lines_before + sum(map(_n_lines, fields))
-                raise TandemError(_malformed(file, line, reader.line_num, error)) from None
-            if not fields:
-                return
-            records = _Records(_beginnings(lines_before, reader.line_num, fields), fields)
-            lines_before = reader.line_num
-            if min(map(len, fields)) < 2:
-                records = _without_blank_lines(records)
-            if records.fields:
-                yield records
+    reader = dialect.reader(map(bytes.decode, chain.from_iterable(file.line_blocks())))
+    lines_before = 0
+    while True:
+        fields: list[list[str]] = []
+        try:
+            fields.extend(islice(reader, RECORDS_AT_ONCE))
+        except UnicodeDecodeError:
+            file.check()
+            raise
+        except csv.Error as error:
+            line = 1 + lines_before + sum(map(_n_lines, fields))
+            raise TandemError(_malformed(file, line, reader.line_num, error)) from None
+        if not fields:
+            return
+        records = _Records(_beginnings(lines_before, reader.line_num, fields), fields)
+        lines_before = reader.line_num
+        if min(map(len, fields)) < 2:
+            records = _without_blank_lines(records)
+        if records.fields:
+            yield records
 
 
 def _beginnings(before: int, last: int, fields: list[list[str]]) -> Sequence[int]:

@@ -11,14 +11,14 @@ from tandem.corpora.text_files import TextFile
 
 HEAD_CHARACTERS = 1 << 20
 
-TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
-"""A whole text, a bracket, or the first quote of a text whose last is not there."""
+TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+"""A whole text, a bracket, or a text that is cut off at the end."""
 
 _SPACE = re.compile(r"[ \t\r\n]*+")
 
 
 class Layout(NamedTuple):
-    """How the records lie in a file; `array` is where theirs begins if an object is `wrapped` around it."""
+    """How the records lie in a file; `array` is at which byte of UTF-8 theirs begins in an object `wrapped` around."""
 
     kind: Literal["lines", "objects", "array", "wrapped"]
     array: int = 0
@@ -28,7 +28,7 @@ def find_layout(file: TextFile, names: Collection[str]) -> Layout:
     """Tell a file's layout from its beginning; a record is known from a wrapping object by a key in `names`."""
     with file.stream() as stream:
         head = stream.read(HEAD_CHARACTERS)
-    start = after_space(head, 0)
+    start = _after_space(head, 0)
     if head[start : start + 1] == "[":
         return Layout("array")
     if head[start : start + 1] != "{":
@@ -36,13 +36,12 @@ def find_layout(file: TextFile, names: Collection[str]) -> Layout:
     outline = _outline(head, start)
     rest = "" if outline.end is None else head[outline.end :]
     if outline.array is not None and outline.keys.isdisjoint(names) and not rest.strip():
-        return Layout("wrapped", outline.array)
+        return Layout("wrapped", len(head[: outline.array].encode(errors="replace")))
     is_line = outline.end is not None and "\n" not in head[start : outline.end] and not rest.partition("\n")[0].strip()
     return Layout("lines" if is_line else "objects")
 
 
-def after_space(text: str, position: int) -> int:
-    """The position of the first character from `position` on that is not white space, or the text's end."""
+def _after_space(text: str, position: int) -> int:
     space = _SPACE.match(text, position)
     assert space is not None, "it matches nothing, too"
     return space.end()
@@ -62,7 +61,7 @@ def _outline(text: str, start: int) -> _Outline:
     depth = 0
     for token in TOKEN.finditer(text, start):
         mark = token[0]
-        following = after_space(text, token.end())
+        following = _after_space(text, token.end())
         if depth == 1 and mark[0] == '"' and text[following : following + 1] == ":":
             keys.add(_unescaped(mark))
         if depth == 1 and mark == "[" and array is None and text[following : following + 1] == "{":

@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -36,6 +39,24 @@ class RawRecord(NamedTuple):
     def where(self) -> str:
         """The record's place, for messages."""
         return where(self.place, self.row, self.line)
+
+
+class Batch(NamedTuple):
+    """Raw records that follow one another, as columns; `lines` finds out the lines, which only messages need."""
+
+    place: str
+    rows: Sequence[int]
+    lines: Callable[[], Iterable[int | None]]
+    values: Sequence[Any]
+
+    @classmethod
+    def of(cls, record: RawRecord) -> Batch:
+        """One record alone."""
+        return cls(record.place, [record.row], partial(repeat, record.line), [record.value])
+
+    def records(self) -> Iterator[RawRecord]:
+        """Yield them one by one."""
+        return map(RawRecord, repeat(self.place), self.rows, self.lines(), self.values)
 
 
 def where(place: str, row: int, line: int | None) -> str:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem.corpora.entries import Entry, Notes, Source
+from tandem.corpora.json_keys import Keys
 from tandem.corpora.json_layouts import Layout, find_layout
-from tandem.corpora.json_parsing import RawRecord, is_missing, kind_of, scalar_text, unexpected
+from tandem.corpora.json_parsing import Batch, RawRecord, is_missing, kind_of, scalar_text, unexpected
 from tandem.corpora.json_spans import read_spans
-from tandem.corpora.json_streams import read_lines, read_values
+from tandem.corpora.json_streams import batches_of_lines, batches_of_values
+from tandem.corpora.table_entries import text_entries
 from tandem.corpora.text_files import open_text
 from tandem.errors import TandemError
 from tandem.params import Corpus
@@ -33,7 +35,7 @@ def open_json(path: Path, corpus: Corpus) -> Source:
             f"{path}: corpora.*.sentence must be null for JSON, where a record is a sentence, got {corpus.sentence!r}"
         )
     file = open_text(path, corpus.encoding)
-    keys = _Keys.of(corpus)
+    keys = Keys.of(corpus)
     notes = Notes()
     is_lines = corpus.format == "jsonl" or (corpus.format != "json" and file.name.suffix.lower() in LINES_SUFFIXES)
     tops = {top for name in keys.texts for top in (name, name.partition(".")[0])}
@@ -41,43 +43,14 @@ def open_json(path: Path, corpus: Corpus) -> Source:
     if corpus.format == "json" and layout.kind == "lines":
         layout = Layout("objects")
     is_lines = layout.kind == "lines"
-    records = read_lines(file, notes) if is_lines else read_values(file, layout, notes)
+    batches = batches_of_lines(file, notes) if is_lines else batches_of_values(file, layout, notes)
     return Source(
         place=file.place,
         unit="line" if is_lines else "record",
         facts={"format": "jsonl" if is_lines else "json", **file.facts},
-        entries=_Reader(place=file.place, keys=keys, notes=notes).entries(records),
+        entries=_Reader(place=file.place, keys=keys, notes=notes).entries(batches),
         notes=notes,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Keys:
-    """The names of keys in a corpus; numbers are names, too."""
-
-    text: tuple[str, ...]
-    words: str | None
-    labels: Mapping[str, str]
-    tags: Mapping[str, str]
-    spans: Mapping[str, str]
-    group: str | None
-
-    @classmethod
-    def of(cls, corpus: Corpus) -> _Keys:
-        text = corpus.text if isinstance(corpus.text, tuple) else (corpus.text,)
-        return cls(
-            text=tuple(str(name) for name in text if name is not None),
-            words=None if corpus.words is None else str(corpus.words),
-            labels={task: str(name) for task, name in corpus.labels.items()},
-            tags={task: str(name) for task, name in corpus.tags.items()},
-            spans={task: str(name) for task, name in corpus.spans.items()},
-            group=None if corpus.group is None else str(corpus.group),
-        )
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The keys of texts or words."""
-        return self.text if self.words is None else (*self.text, self.words)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,20 +58,36 @@ class _Reader:
     """Makes entries of records; `unseen` are the keys that no record had so far, `found` those of the first records."""
 
     place: str
-    keys: _Keys
+    keys: Keys
     notes: Notes
     unseen: set[str] = field(default_factory=set)
     found: dict[str, None] = field(default_factory=dict)
 
-    def entries(self, records: Iterator[RawRecord]) -> Iterator[Entry]:
+    def entries(self, batches: Iterator[Batch]) -> Iterator[Entry]:
         """Yield an entry for each record."""
         keys = self.keys
         needed = {*keys.texts, *keys.labels.values(), *keys.tags.values(), *keys.spans.values()}
         self.unseen.update(needed)
         if keys.group is not None:
             self.unseen.add(keys.group)
-        number = 0
-        for number, record in enumerate(records, start=1):
+        n_records = 0
+        for batch in batches:
+            block = keys.plain_block(batch)
+            if block is None:
+                yield from self._each(batch, n_records)
+            else:
+                self.unseen.clear()
+                yield from text_entries(block, len(keys.text), tuple(keys.labels))
+            n_records += len(batch.values)
+        if not n_records:
+            raise TandemError(f"{self.place}: holds no record; expected objects, one a line or all in one array")
+        if missing := sorted(self.unseen & needed):
+            raise self._missing_keys(missing, "no record has")
+        if self.unseen:
+            self.notes.counts["group_absent"] = 1
+
+    def _each(self, batch: Batch, n_before: int) -> Iterator[Entry]:
+        for number, record in enumerate(batch.records(), start=n_before + 1):
             if not isinstance(record.value, dict):
                 raise TandemError(
                     f"{record.where}: expected an object in braces, found {kind_of(record.value)}. Records must be "
@@ -107,14 +96,8 @@ class _Reader:
             if number <= RECORDS_TRIED:
                 self._list_keys(record.value)
             yield self._entry(record, record.value)
-            if number == RECORDS_TRIED and self.unseen.issuperset(keys.texts):
-                raise self._missing_keys(keys.texts, f"the first {RECORDS_TRIED} records lack")
-        if not number:
-            raise TandemError(f"{self.place}: holds no record; expected objects, one a line or all in one array")
-        if missing := sorted(self.unseen & needed):
-            raise self._missing_keys(missing, "no record has")
-        if self.unseen:
-            self.notes.counts["group_absent"] = 1
+            if number == RECORDS_TRIED and self.unseen.issuperset(self.keys.texts):
+                raise self._missing_keys(self.keys.texts, f"the first {RECORDS_TRIED} records lack")
 
     def _entry(self, record: RawRecord, fields: Mapping[str, object]) -> Entry:
         keys = self.keys
@@ -159,6 +142,8 @@ class _Reader:
             return value.split()
         if not isinstance(value, list):
             raise unexpected(record, key, "an array of texts", value)
+        if {str}.issuperset(map(type, value)):
+            return value
         if key != self.keys.words:
             return [scalar_text(one, record, f"{key}[{number}]") for number, one in enumerate(value)]
         for number, word in enumerate(value):

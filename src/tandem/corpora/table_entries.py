@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import chain, pairwise, repeat
 
 from tandem.corpora.entries import Entry, Notes, Source
 from tandem.corpora.tables import Block, Table
@@ -58,17 +58,13 @@ class _Reader:
 
     def texts(self, blocks: Iterator[Block]) -> Iterator[Entry]:
         """Yield a running text for each row."""
-        for rows, columns in blocks:
-            texts = columns[0] if self.n_first == 1 else map(_spaced, zip(*columns[: self.n_first], strict=True))
-            labels, groups = self._labels(columns), self._groups(columns)
-            for row, text, named, group in zip(rows, texts, labels, groups, strict=False):
-                yield Entry(row=row, text=text, labels=named, group=group)
+        return chain.from_iterable(text_entries(block, self.n_first, self.labels) for block in blocks)
 
     def sentence_rows(self, blocks: Iterator[Block]) -> Iterator[Entry]:
         """Yield the words of each row, which white space parts."""
         for rows, columns in blocks:
             cells = zip(*columns[1 : self._labels_at], strict=True) if self.tags else repeat(())
-            labels, groups = self._labels(columns), self._groups(columns)
+            labels, groups = _labels(columns[self._labels_at :], self.labels), _groups(columns[self._groups_at :])
             for row, words, tags, named, group in zip(rows, columns[0], cells, labels, groups, strict=False):
                 parted = words.split()
                 yield Entry(row=row, words=parted, tags=self._tags(row, parted, tags), labels=named, group=group)
@@ -82,29 +78,17 @@ class _Reader:
                 words=columns[1],
                 rows=rows,
                 tags=dict(zip(self.tags, columns[2:], strict=False)),
-                labels=next(iter(self._labels(first_cells))),
-                group=next(iter(self._groups(first_cells))),
+                labels=next(iter(_labels(first_cells[self._labels_at :], self.labels))),
+                group=next(iter(_groups(first_cells[self._groups_at :]))),
             )
 
     @property
     def _labels_at(self) -> int:
         return self.n_first + len(self.tags)
 
-    def _labels(self, columns: list[list[str]]) -> Sequence[dict[str, str]] | repeat[dict[str, str]]:
-        found = columns[self._labels_at : self._labels_at + len(self.labels)]
-        if not self.labels:
-            return repeat({})
-        if len(self.labels) == 1:
-            [task] = self.labels
-            return [{task: cell} if cell else {} for cell in found[0]]
-        return [
-            {task: cell for task, cell in zip(self.labels, cells, strict=True) if cell}
-            for cells in zip(*found, strict=True)
-        ]
-
-    def _groups(self, columns: list[list[str]]) -> Sequence[str | None] | repeat[None]:
-        found = columns[self._labels_at + len(self.labels) :]
-        return [cell or None for cell in found[0]] if found else repeat(None)
+    @property
+    def _groups_at(self) -> int:
+        return self._labels_at + len(self.labels)
 
     def _tags(self, row: int, words: list[str], cells: Sequence[str]) -> dict[str, list[str]]:
         tags = {task: parted for task, cell in zip(self.tags, cells, strict=False) if (parted := cell.split())}
@@ -115,6 +99,31 @@ class _Reader:
                     f"{task}; expected one tag a word, parted by white space. Correct the row"
                 )
         return tags
+
+
+def text_entries(block: Block, n_texts: int, tasks: Sequence[str]) -> Iterator[Entry]:
+    """Yield a running text for each row of a block: columns of texts, a label for each task, maybe the group."""
+    rows, columns = block
+    texts = columns[0] if n_texts == 1 else map(_spaced, zip(*columns[:n_texts], strict=True))
+    labels, groups = _labels(columns[n_texts:], tasks), _groups(columns[n_texts + len(tasks) :])
+    for row, text, named, group in zip(rows, texts, labels, groups, strict=False):
+        yield Entry(row=row, text=text, labels=named, group=group)
+
+
+def _labels(columns: list[list[str]], tasks: Sequence[str]) -> Sequence[dict[str, str]] | repeat[dict[str, str]]:
+    if not tasks:
+        return repeat({})
+    if len(tasks) == 1:
+        [task] = tasks
+        return [{task: cell} if cell else {} for cell in columns[0]]
+    return [
+        {task: cell for task, cell in zip(tasks, cells, strict=True) if cell}
+        for cells in zip(*columns[: len(tasks)], strict=True)
+    ]
+
+
+def _groups(columns: list[list[str]]) -> Sequence[str | None] | repeat[None]:
+    return [cell or None for cell in columns[0]] if columns else repeat(None)
 
 
 def _spaced(cells: Sequence[str]) -> str:

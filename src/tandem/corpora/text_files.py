@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import io
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,9 +20,9 @@ CHUNK_BYTES = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class TextFile:
-    """A text file whose encoding is known; every call of `lines` or `stream` reads it from its beginning.
+    """A text file whose encoding is known; each way to read it begins at its beginning.
 
-    Both raise `TandemError`, with the line, for a byte that does not decode, a NUL character, and a damaged archive.
+    All raise `TandemError`, with the line, for a byte that does not decode, a NUL character, and a damaged archive.
     """
 
     packed: PackedFile
@@ -62,10 +64,51 @@ class TextFile:
         if last := "".join(pending):
             yield last
 
+    def line_blocks(self) -> Iterator[list[bytes]]:
+        """Yield the lines, many at a time, with the same ends as they have, in UTF-8 whatever the file is in.
+
+        As `utf8_chunks`, it does not look whether all bytes decode.
+        """
+        pending: list[bytes] = []
+        for chunk in self.utf8_chunks():
+            pending.append(chunk)
+            if b"\n" not in chunk and b"\r" not in chunk:
+                continue
+            lines = b"".join(pending).splitlines(keepends=True)
+            pending = [] if lines[-1].endswith(b"\n") else [lines.pop()]
+            yield lines
+        yield b"".join(pending).splitlines(keepends=True)
+
+    def utf8_chunks(self) -> Iterator[bytes]:
+        """Yield its bytes, in UTF-8 whatever it is in; what does not decode is left to `decoded` or `check` to find."""
+        checks = None if codecs.lookup(self.encoding).name == "utf-8" else self._checks()
+        with self.packed.open(skipped=self.mark_bytes) as content:
+            while chunk := content.read(CHUNK_BYTES):
+                if checks is not None:
+                    yield checks.decode(chunk).encode()
+                elif b"\0" in chunk:
+                    self.check()
+                else:
+                    yield chunk
+        if checks is not None:
+            yield checks.decode(b"").encode()
+
+    def decoded(self, part: bytes) -> str:
+        """Decode a part of what `line_blocks` or `utf8_chunks` yielded; half a character at its end is replaced."""
+        try:
+            return part.decode()
+        except UnicodeDecodeError:
+            self.check()
+            return part.decode(errors="replace")
+
+    def check(self) -> None:
+        """Read all of it, only to raise what is wrong with its bytes."""
+        deque(self._texts(), maxlen=0)
+
     def stream(self) -> TextIO:
         """Return the text with its line ends as they are, to be closed by the caller."""
         content = self.packed.open(skipped=self.mark_bytes, checks=self._checks())
-        return io.TextIOWrapper(io.BufferedReader(content), encoding=self.encoding, newline="")
+        return io.TextIOWrapper(io.BufferedReader(content, CHUNK_BYTES), encoding=self.encoding, newline="")
 
     def _texts(self) -> Iterator[str]:
         checks, newlines = self._checks(), io.IncrementalNewlineDecoder(None, translate=True)
