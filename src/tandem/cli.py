@@ -135,10 +135,10 @@ def _summary(arguments: argparse.Namespace) -> None:
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
-    from tandem.corpora.inspection import inspect_choice  # noqa: PLC0415
-    from tandem.corpora.inspection_choice import choose_corpus  # noqa: PLC0415
-    from tandem.corpora.inspection_settings import settings_of  # noqa: PLC0415
-    from tandem.corpora.inspection_tables import print_inspection, watch_entries  # noqa: PLC0415
+    from tandem.corpora.inspection.choice import choose_corpus  # noqa: PLC0415
+    from tandem.corpora.inspection.inspecting import inspect_choice  # noqa: PLC0415
+    from tandem.corpora.inspection.settings import settings_of  # noqa: PLC0415
+    from tandem.corpora.inspection.tables import print_inspection, watch_entries  # noqa: PLC0415
     from tandem.params import load_params  # noqa: PLC0415
     from tandem.tokens.piece_counts import choose_counter  # noqa: PLC0415
 

@@ -17,9 +17,9 @@ import datasets
 import pandas
 import pyarrow.json
 
-from tandem.corpora.delimited import open_csv
-from tandem.corpora.entries import Entry, Source
-from tandem.corpora.json_records import open_json
+from tandem.corpora.readers.delimited import open_csv
+from tandem.corpora.readers.entries import Entry, Source
+from tandem.corpora.readers.json_records import open_json
 from tandem.params import Corpus
 from tests.benchmarks import Measurement, Request, in_turn, seconds
 from tests.benchmarks.peaks import ROOT

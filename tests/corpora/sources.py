@@ -8,7 +8,7 @@ from typing import Any
 
 from tandem.corpora.clean_report import CleanReport
 from tandem.corpora.cleaning import clean_sources
-from tandem.corpora.entries import Entry, Source
+from tandem.corpora.readers.entries import Entry, Source
 from tandem.corpora.records import Record
 from tandem.params import Corpus, Task
 from tests.corpora.conftest import RULES, TASKS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tandem.corpora.cleaning import clean_corpus, clean_sources
-from tandem.corpora.entries import Entry
+from tandem.corpora.readers.entries import Entry
 from tandem.errors import TandemError
 from tandem.params import Corpus
 from tests.corpora.conftest import RULES, TASKS, Cleaned

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.corpora.clean_report import CleanReport
-from tandem.corpora.entries import Entry
+from tandem.corpora.readers.entries import Entry
 from tandem.corpora.records import Record
 from tandem.corpora.span_tags import Span
 from tandem.corpora.tag_schemes import spans_of

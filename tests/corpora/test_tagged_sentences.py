@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tandem.corpora.entries import Entry
+from tandem.corpora.readers.entries import Entry
 from tandem.corpora.records import Record
 from tandem.errors import TandemError
 from tandem.params import Task

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tandem.corpora.entries import Source
+from tandem.corpora.readers.entries import Source
 from tandem.corpora.records import Record
 from tandem.corpora.tag_schemes import Scheme
 

@@ -8,9 +8,9 @@ from itertools import chain, islice
 from pathlib import Path
 
 from tandem.corpora.clean_report import CleanReport
-from tandem.corpora.entries import Entry, Source
-from tandem.corpora.formats import open_source
 from tandem.corpora.labelled_texts import make_text_cleaner
+from tandem.corpora.readers.entries import Entry, Source
+from tandem.corpora.readers.formats import open_source
 from tandem.corpora.records import SPLITS, Record
 from tandem.corpora.tag_schemes import SchemeGuess
 from tandem.corpora.tagged_sentences import make_sentence_cleaner

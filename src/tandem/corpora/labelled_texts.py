@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tandem.corpora.clean_report import CleanReport
-from tandem.corpora.entries import Entry
 from tandem.corpora.label_checks import LabelChecks, label_checks
+from tandem.corpora.readers.entries import Entry
 from tandem.corpora.records import Record
 from tandem.corpora.span_checks import SpanChecks, span_checks
 from tandem.corpora.span_tags import Span, cut_words, tag_words

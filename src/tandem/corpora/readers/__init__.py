@@ -1,0 +1,1 @@
+"""Reading corpora: every format as a stream of the same entries."""

@@ -1,0 +1,160 @@
+"""The formats of corpora by name, and finding a file's format from its name and content."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tandem.corpora.readers.class_folders import open_folders
+from tandem.corpora.readers.column_files import open_conll, split_white
+from tandem.corpora.readers.conllu import open_conllu
+from tandem.corpora.readers.delimited import open_csv, open_tsv
+from tandem.corpora.readers.delimiters import find_dialect, has_columns
+from tandem.corpora.readers.entries import Source
+from tandem.corpora.readers.json_records import open_json
+from tandem.corpora.readers.parallel_files import open_parallel
+from tandem.corpora.readers.text_files import TextFile, open_text
+from tandem.corpora.readers.unpacked_files import DAMAGES
+from tandem.corpora.readers.wikiner import open_wikiner
+from tandem.corpora.readers.xlsx import open_xlsx
+from tandem.errors import TandemError
+from tandem.params import Corpus
+
+FORMATS: Mapping[str, Callable[[Path, Corpus], Source]] = {
+    "xlsx": open_xlsx,
+    "csv": open_csv,
+    "tsv": open_tsv,
+    "json": open_json,
+    "jsonl": open_json,
+    "conll": open_conll,
+    "conllu": open_conllu,
+    "wikiner": open_wikiner,
+    "parallel": open_parallel,
+    "folders": open_folders,
+}
+
+HEAD_CHARACTERS = 1 << 16
+
+_WORKBOOKS = (".xlsx", ".xlsm", ".xls")
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".jsonlines": "jsonl",
+    ".conllu": "conllu",
+    **dict.fromkeys((".conll", ".conll03", ".iob", ".iob1", ".iob2", ".bio", ".bioes", ".bilou"), "conll"),
+}
+_JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[{\]])")
+_CONLLU_ROW = re.compile(r"[0-9]+(?:[-.][0-9]+)?(?:\t[^\t]*){9}")
+_WIKINER_WORD = re.compile(r".+\|[^|\s]+\|[^|\s]+")
+_NO_WORD = re.compile(r"# |-DOCSTART-")
+_COMPOUND_FILE = bytes.fromhex("d0cf11e0")
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", _COMPOUND_FILE)
+_TAR_MARK = slice(257, 262)
+
+
+def open_source(path: Path, corpus: Corpus) -> Source:
+    """Open a corpus file (or folder, or prefix of file names) in the format that the params name, or else in its own.
+
+    Raises `TandemError` if the format cannot be told, and as the format's reader does.
+    """
+    name = detect_format(path, corpus) if corpus.format == "auto" else corpus.format
+    return FORMATS[name](path, corpus)
+
+
+def detect_format(path: Path, corpus: Corpus) -> str:
+    """Return the format of what lies at `path`: unmistakable content decides, then the name, then what fits.
+
+    Raises `TandemError` if nothing lies there, it cannot be read, or no format fits.
+    """
+    if _are_parallel(path, corpus):
+        return "parallel"
+    if path.is_dir():
+        return "folders"
+    if path.suffix.lower() in _WORKBOOKS or _is_workbook(path):
+        return "xlsx"
+    file = open_text(path, corpus.encoding)
+    _check_unpacked(file)
+    with file.stream() as stream:
+        head = stream.read(HEAD_CHARACTERS)
+    lines = [line.removesuffix("\n") for line in io.StringIO(head, newline=None)]
+    lines = lines[:-1] if len(head) == HEAD_CHARACTERS and len(lines) > 1 else lines
+    found = _unmistakable(head, lines) or _SUFFIXES.get(file.name.suffix.lower())
+    if found == "tsv" and corpus.words is not None and corpus.sentence is None and _are_columns(lines):
+        return "conll"
+    return found or _fitting(file, lines, corpus)
+
+
+def _are_parallel(path: Path, corpus: Corpus) -> bool:
+    text = corpus.text if isinstance(corpus.text, tuple) else (corpus.text,)
+    fields = [*text, corpus.words, *corpus.labels.values(), *corpus.tags.values()]
+    names = {"seq.in", *(field for field in fields if isinstance(field, str))}
+    try:
+        files = (Path(f"{path}{part}{name}{packed}") for name in names for part in "/." for packed in ("", ".gz"))
+        return any(file.is_file() for file in files)
+    except OSError as error:
+        raise TandemError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+
+
+def _is_workbook(path: Path) -> bool:
+    """Say whether an office program wrote it; files that cannot be read are left to `open_text` to complain about."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as handle:
+            signature = handle.read(4)
+        if not signature.startswith(b"PK"):
+            return signature == _COMPOUND_FILE
+        with zipfile.ZipFile(path) as archive:
+            return any(name == "[Content_Types].xml" or name.startswith("xl/") for name in archive.namelist())
+    except (OSError, *DAMAGES):
+        return False
+
+
+def _check_unpacked(file: TextFile) -> None:
+    """Raise `TandemError` for a workbook or an archive inside an archive."""
+    with file.packed.open() as content:
+        head = io.BufferedReader(content).read(_TAR_MARK.stop)
+    if head.startswith(_ARCHIVES) or head[_TAR_MARK] == b"ustar":
+        raise TandemError(
+            f"{file.place} holds another archive or a workbook; unpack it and name the file (or the folder) in "
+            "`corpora.*.path`"
+        )
+
+
+def _unmistakable(head: str, lines: Sequence[str]) -> str | None:
+    if _JSON.match(head):
+        return "json"
+    first_row = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    return "conllu" if _CONLLU_ROW.fullmatch(first_row) else None
+
+
+def _fitting(file: TextFile, lines: Sequence[str], corpus: Corpus) -> str:
+    dialect = find_dialect(file, corpus, corpus.delimiter)
+    if has_columns(lines, dialect, corpus):
+        return "tsv" if dialect.delimiter == "\t" else "csv"
+    filled = [split_white(line) for line in lines if line.strip()]
+    if filled and all(_WIKINER_WORD.fullmatch(word) for words in filled for word in words):
+        return "wikiner"
+    if _are_columns(lines):
+        return "conll"
+    raise TandemError(
+        f"{file.place}: its format cannot be told from its name and content, nor does a first line hold the columns "
+        f"that `corpora` names; set corpora.*.format to one of {', '.join(FORMATS)}"
+    )
+
+
+def _are_columns(lines: Sequence[str]) -> bool:
+    """Say whether words stand under each other in columns, with blank lines between sentences."""
+    words = [line for line in lines if line.strip() and not _NO_WORD.match(line)]
+    widths = {len(line.split("\t")) for line in words}
+    if widths == {1}:
+        widths = {len(split_white(line)) for line in words}
+    has_ends = any(not line.strip() for line in lines[1:])
+    return has_ends and len(widths) == 1 and min(widths) > 1
