@@ -1,7 +1,5 @@
 """Intervals: as wide as theory says, the same again, and drawn by document and over shared texts."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -114,12 +112,3 @@ def test_resamples_of_one_label_alone_do_not_spoil_the_area():
     few = predictions([0, 0, 1], None, range(3), "ab", logits=[[2, 0], [0, 1], [0, 2]])
     found = intervals(score_classes(few).counts)["roc_auc"]
     assert 0 <= found["low"] <= found["high"] <= 1
-
-
-@pytest.mark.slow
-def test_fifty_thousand_texts_take_less_than_five_seconds():
-    rng = np.random.default_rng(8)
-    counts = score_classes(noisy(rng, 50_000)).counts
-    start = time.process_time()
-    intervals(counts)
-    assert time.process_time() - start < 5
