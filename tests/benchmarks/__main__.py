@@ -22,6 +22,8 @@ MODULES = {
     "readers_json": "readers:json_alone",
     "readers_json_rows": "readers:json_rows",
     "readers_json_array": "readers:json_array",
+    "corpus_size_csv": "corpus_size:csv_cost",
+    "corpus_size_jsonl": "corpus_size:jsonl_cost",
     "tokenize": "tokenization:measure",
     "full_finetuning_vs_trainer": "finetuning:against_trainer",
     "full_finetuning_vs_trainer_float32": "finetuning:against_trainer_in_float32",

@@ -21,22 +21,23 @@ from tests.benchmarks import Measurement, Request, paired
 from tests.benchmarks.peaks import ROOT, own_peak_megabytes
 
 STAGES = ("clean", "split", "tokenize_align")
-MEGABYTES = 40
+MEGABYTES = 40.0
+QUICK_MEGABYTES = 0.04
 TIMES_SMALLER = 4
 ROUNDS = 3
-MOST_MEGABYTES = 1500
 LIMIT = 0.8
 
 
 class Cost(NamedTuple):
-    """What a stage took for each megabyte of the file, once all is imported, and how much memory it held at most."""
+    """What a stage took for each megabyte of a file, once all is imported, and how much memory it held at most."""
 
+    megabytes: float
     seconds: float
     peak_megabytes: int
 
 
 def csv_cost(request: Request) -> Measurement:
-    """Seconds for 100 MB of CSV, in a large file and in one a quarter as large: 1 where the cost is linear."""
+    """Seconds for 100 MB of CSV, in a large file and in one a quarter as large: a ratio of 1 is a linear cost."""
     return _measure(request, "csv")
 
 
@@ -61,30 +62,32 @@ def run_stages(request: Request, kind: str, megabytes: float, folder: Path) -> d
         command = [sys.executable, "-m", "tests.benchmarks.corpus_size", str(folder), stage]
         printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
         seconds, peak = printed.split()[-2:]
-        costs[stage] = Cost(float(seconds) / size, int(peak))
+        costs[stage] = Cost(size, float(seconds) / size, int(peak))
     return costs
 
 
 def _measure(request: Request, kind: str) -> Measurement:
-    megabytes = request.size(MEGABYTES, 1) / (10 if request.quick else 1)
-    pairs = []
+    megabytes = QUICK_MEGABYTES if request.quick else MEGABYTES
+    rounds = []
     for _ in range(min(ROUNDS, request.rounds)):
         with TemporaryDirectory() as large, TemporaryDirectory() as small:
-            pairs.append(
-                (
-                    run_stages(request, kind, megabytes, Path(large)),
-                    run_stages(request, kind, megabytes / TIMES_SMALLER, Path(small)),
-                )
-            )
-    told = "; ".join(_told(stage, [large[stage] for large, _ in pairs]) for stage in STAGES)
-    sums = [tuple(100 * sum(cost.seconds for cost in costs.values()) for costs in pair) for pair in pairs]
-    note = f"{kind} of {megabytes:g} MB against {megabytes / TIMES_SMALLER:g} MB, seconds for each 100 MB; {told}"
-    return paired(sums, unit="s", note=note, limit=LIMIT)
+            larger = run_stages(request, kind, megabytes, Path(large))
+            rounds.append((larger, run_stages(request, kind, megabytes / TIMES_SMALLER, Path(small))))
+    told = "; ".join(_told(stage, [(one[stage], other[stage]) for one, other in rounds]) for stage in STAGES)
+    pairs = [(_seconds(larger), _seconds(smaller)) for larger, smaller in rounds]
+    note = f"seconds for 100 MB of {kind}, in a file of {megabytes:g} MB and one a quarter as large; {told}"
+    return paired(pairs, unit="s", note=note, limit=LIMIT)
 
 
-def _told(stage: str, costs: list[Cost]) -> str:
-    rate = 1 / statistics.median(cost.seconds for cost in costs)
-    return f"{stage} {rate:.1f} MB/s, peak {max(cost.peak_megabytes for cost in costs)} MB"
+def _seconds(costs: dict[str, Cost]) -> float:
+    return 100 * sum(cost.seconds for cost in costs.values())
+
+
+def _told(stage: str, pairs: list[tuple[Cost, Cost]]) -> str:
+    rate = 1 / statistics.median(large.seconds for large, _ in pairs)
+    large, small = (max(costs, key=lambda cost: cost.peak_megabytes) for costs in zip(*pairs, strict=True))
+    growth = (large.peak_megabytes - small.peak_megabytes) / (large.megabytes - small.megabytes)
+    return f"{stage} {rate:.1f} MB/s, peak memory {large.peak_megabytes} MB, {max(growth, 0):.2f} more for each MB"
 
 
 def _run_stage(folder: str, stage: str) -> None:
@@ -97,10 +100,8 @@ def _run_stage(folder: str, stage: str) -> None:
 
 def _run_by_hand(folder: Path, kind: str, megabytes: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    costs = run_stages(Request(data=ROOT / "data/raw"), kind, megabytes, folder)
-    size = (folder / f"large.{kind}").stat().st_size / 1e6
-    for stage, cost in costs.items():
-        print(f"{kind} {size:.0f} MB: {_told(stage, [cost])}, {size * cost.seconds:.0f} s")
+    for stage, cost in run_stages(Request(data=ROOT / "data/raw"), kind, megabytes, folder).items():
+        print(f"{stage}: {cost.megabytes:.0f} MB, {1 / cost.seconds:.1f} MB/s, peak memory {cost.peak_megabytes} MB")
 
 
 if __name__ == "__main__":
