@@ -6,7 +6,7 @@ NAME ?=
 DATA ?= data/raw
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench lint lock
+.PHONY: help run test test-all bench plots lint lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ lint: $(READY)  ## ruff (lint, format) and mypy
 	@$(ON_PATH) ruff check
 	@$(ON_PATH) ruff format --check
 	@$(ON_PATH) mypy
+
+plots: $(READY)  ## draw the plots without a network, into dvc_plots/
+	@$(ON_PATH) python -c 'from pathlib import Path; from tandem.evaluation.offline_plots import write_template; write_template(Path(".dvc/tmp/plots.html"))'
+	@$(ON_PATH) dvc plots show --html-template "$(CURDIR)/.dvc/tmp/plots.html"
 
 # torch's own requirements differ by platform (CUDA or not), so pip resolves those; all else is the lock's
 $(READY): requirements.lock pyproject.toml

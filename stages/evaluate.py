@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stages import run
 from tandem.artifacts import write_json
+from tandem.evaluation.publishing import publish
 from tandem.evaluation.run import run_evaluation
 from tandem.params import load_params
 
@@ -18,6 +19,7 @@ def main() -> str:
     folders = {"model": Path("data/model"), "tokens": Path("data/tokens")}
     evaluation = run_evaluation(params, **folders, hardware=Path("data/hardware.json"))
     evaluation.write(Path("data/evaluate"))
+    publish(evaluation, params, Path("data/split"), Path("data/evaluate"))
     write_json(Path("data/metrics/evaluate.json"), evaluation.metrics())
     return evaluation.summary()
 
