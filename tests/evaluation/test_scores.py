@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tandem.evaluation.scores import SCORERS, confusion, score_classes, score_entities, tag_sequences
+from tandem.evaluation.scores import SCORERS, confusion, quick_f1, score_classes, score_entities, tag_sequences
 from tests.evaluation.made_up import predictions, tagging
 
 
@@ -39,3 +39,11 @@ def test_per_label_rows_and_confusions():
         {"actual": "bad", "predicted": "good", "count": 1},
         {"actual": "good", "predicted": "good", "count": 1},
     ]
+
+
+def test_the_light_score_is_a_plain_number():
+    classes = predictions([0, 1], [0, 0], range(2), "ab")
+    entities = tagging([["B-x", "O"]], [["B-x", "B-x"]])
+    for kind, found in (("classification", classes), ("tagging", entities)):
+        assert type(quick_f1(found, kind)) is float
+        assert quick_f1(found, kind) == pytest.approx(SCORERS[kind](found).f1)

@@ -26,11 +26,11 @@ def quick_f1(predictions: Predictions, kind: str) -> float:
     """The score that speaks for a task, as `Scored.f1` and nothing beside it: for the validation within training."""
     answers = predictions.answers()
     if kind == "classification":
-        return class_counts(predictions.gold, answers, len(predictions.names)).totals()["macro_f1"]
+        return float(class_counts(predictions.gold, answers, len(predictions.names)).totals()["macro_f1"])
     gold, found, _ = tagged_words(predictions)
     actual, predicted = (spans.keep(spans.is_legal) for spans in (spans_in(gold), spans_in(found)))
     sides = len(actual.starts) + len(predicted.starts)
-    return 2 * np.count_nonzero(same_spans(actual, predicted)) / sides if sides else 0.0
+    return float(2 * np.count_nonzero(same_spans(actual, predicted)) / sides) if sides else 0.0
 
 
 def confusion(predictions: Predictions) -> list[Row]:
