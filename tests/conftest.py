@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from tandem.params import Params, load_params
 from tests import tiny
@@ -10,6 +11,8 @@ from tests.small_corpora import folders, model, train_examples, valid_examples  
 ROOT = Path(__file__).parent.parent
 
 torch.set_num_threads(1)  # tests run side by side
+settings.register_profile("tandem", deadline=None)  # how long a case takes says more of the machine
+settings.load_profile("tandem")
 
 
 @pytest.fixture(scope="session")
