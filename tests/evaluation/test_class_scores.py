@@ -20,7 +20,7 @@ def random_case(rng, n_texts, n_labels, *, n_known=None):
     return predictions(gold, None, range(n_texts), names, logits=logits)
 
 
-@pytest.mark.parametrize("n_cases", [40, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_cases", [40, pytest.param(3_000, marks=pytest.mark.slow)])
 def test_log_loss_and_roc_auc_are_scikit_learns(n_cases):
     rng = np.random.default_rng(n_cases)
     for _ in range(n_cases):

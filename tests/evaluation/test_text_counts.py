@@ -126,7 +126,7 @@ def scikit_learns(gold, answers, n_labels):
     return found
 
 
-@pytest.mark.parametrize("n_cases", [40, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_cases", [40, pytest.param(3_000, marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore:A single label was found")
 def test_classes_are_scored_as_scikit_learn_does(n_cases):
     rng = np.random.default_rng(n_cases)
