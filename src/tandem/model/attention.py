@@ -1,14 +1,14 @@
 """Multi-head attention of texts to themselves, and its gradient block by block.
 
-A block's weights fit a CPU's cache, and no more than a block of them is ever there: they are computed once more for
-the gradient (as in FlashAttention, Dao et al. 2022), and so are the masks of dropout.
+A block's weights fit a CPU's cache. Those of long texts are computed once more for the gradient (as in
+FlashAttention, Dao et al. 2022), and so are their masks of dropout; those of short ones, which are small, are kept.
 
 Shapes: batch, seq, hidden, heads, head_width; `...` is what the layout makes of (batch, seq); pieces are all of `...`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,9 @@ from torch.nn import functional
 
 from tandem.model.dropout import Dropout, Mask
 from tandem.model.layouts import Block, Blocks, Layout, Unpadded
+
+
+_KEPT_LENGTH = 2  # a text's weights are kept for the gradient up to so many head widths of pieces
 
 
 class SelfAttention(nn.Module):
@@ -64,24 +67,31 @@ def attend(stacked: Tensor, blocks: Blocks, mask: Mask | None) -> Tensor:
     return _Attend.apply(stacked, blocks, mask)  # type: ignore[no-any-return, no-untyped-call]
 
 
+class _Weights(NamedTuple):
+    """How much of each piece each takes: (rows * heads, seq, seq), at least in float32; whole, and what dropout left."""
+
+    whole: Tensor
+    dropped: Tensor
+
+
 class _Attend(torch.autograd.Function):
-    """Keeps queries, keys and values alone."""
+    """Keeps queries, keys and values, and the weights where they take no more than a few vectors a piece."""
 
     @staticmethod
     def forward(ctx: Any, stacked: Tensor, blocks: Blocks, mask: Mask | None) -> Tensor:
         gathered = stacked.reshape(-1, stacked.shape[-1]).index_select(0, blocks.stacked)
         ctx.save_for_backward(gathered)
-        ctx.blocks, ctx.mask = blocks, mask
+        ctx.blocks, ctx.mask, ctx.weights = blocks, mask, []
         scale = 1.0 if mask is None else mask.scale
         mixed = gathered.new_empty(len(blocks.vectors), gathered.shape[-1], dtype=_exact(gathered))
         with torch.autocast(stacked.device.type, enabled=False):
             for block in blocks.blocks:
                 query, key, value = _parts(gathered, block, mixed.dtype)
-                weights = _weights(query, key, block)
-                if mask is not None:
-                    weights *= _kept(mask, block, weights)
+                weights = _weights(query, key, block, mask)
                 taken = mixed[block.vectors].view_as(value)
-                taken.baddbmm_(weights.to(mixed.dtype), value, beta=0, alpha=scale)
+                taken.baddbmm_(weights.dropped.to(mixed.dtype), value, beta=0, alpha=scale)
+                is_kept = block.shape[-1] <= _KEPT_LENGTH * gathered.shape[-1] and ctx.needs_input_grad[0]
+                ctx.weights.append(weights if is_kept else None)
         return mixed.index_select(0, blocks.from_vectors).to(stacked.dtype).view(len(stacked), -1)
 
     @staticmethod
@@ -94,19 +104,14 @@ class _Attend(torch.autograd.Function):
         incoming.index_fill_(0, blocks.padding, 0)
         outgoing = torch.empty_like(gathered, dtype=dtype)
         with torch.autocast(gradient.device.type, enabled=False):
-            for block in blocks.blocks:
+            for block, kept in zip(blocks.blocks, ctx.weights, strict=True):
                 query, key, value = _parts(gathered, block, dtype)
                 for_query, for_key, for_value = _parts(outgoing, block, dtype)
                 to_mixed = incoming[block.vectors].view_as(value)
-                weights = _weights(query, key, block)
-                to_weights = torch.bmm(to_mixed, value.transpose(1, 2)).to(weights.dtype)
-                dropped = weights
-                if mask is not None:
-                    kept = _kept(mask, block, weights)
-                    to_weights *= kept
-                    dropped = kept.mul_(weights)
+                whole, dropped = kept or _weights(query, key, block, mask)
                 for_value.baddbmm_(dropped.to(dtype).transpose(1, 2), to_mixed, beta=0, alpha=scale)
-                to_scores = torch.ops.aten._softmax_backward_data(to_weights, weights, -1, weights.dtype).to(dtype)
+                felt = torch.bmm(to_mixed, value.transpose(1, 2)).to(dropped.dtype).mul_(dropped)
+                to_scores = felt.addcmul_(whole, felt.sum(dim=-1, keepdim=True), value=-1).to(dtype)  # of the softmax
                 for_query.baddbmm_(to_scores, key, beta=0, alpha=scale * width**-0.5)
                 for_key.baddbmm_(to_scores.transpose(1, 2), query, beta=0, alpha=scale * width**-0.5)
         restored = outgoing.index_select(0, blocks.from_stacked).to(gradient.dtype)
@@ -126,15 +131,13 @@ def _parts(gathered: Tensor, block: Block, dtype: torch.dtype) -> tuple[Tensor, 
     return query, key, value
 
 
-def _weights(query: Tensor, key: Tensor, block: Block) -> Tensor:
-    """How much of each piece each takes: (rows * heads, seq, seq), at least in float32."""
+def _weights(query: Tensor, key: Tensor, block: Block, mask: Mask | None) -> _Weights:
     rows, heads, seq = block.shape
     scores = query.new_empty(rows * heads, seq, seq)
     scores.baddbmm_(query, key.transpose(1, 2), beta=0, alpha=query.shape[-1] ** -0.5)
     if block.bias is not None:
         scores.view(rows, heads, seq, seq).add_(block.bias)
-    return scores.softmax(dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32))
-
-
-def _kept(mask: Mask, block: Block, weights: Tensor) -> Tensor:
-    return mask.kept(block.shape[-1], weights.dtype, block.vectors).view_as(weights)
+    whole = scores.softmax(dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32))
+    if mask is None:
+        return _Weights(whole, whole)
+    return _Weights(whole, mask.kept(seq, whole.dtype, block.vectors).view_as(whole).mul_(whole))
