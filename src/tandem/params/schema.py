@@ -79,12 +79,13 @@ class Clean:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Split:
-    """Sizes of the parts: fractions of the texts where below 1, counts from 1 on."""
+    """Sizes of the parts: fractions of the texts where below 1, counts from 1 on; and what they are drawn by."""
 
     valid: Annotated[float, Field(ge=0)]
     test: Annotated[float, Field(ge=0)]
     sample: Annotated[float, Field(gt=0, le=1)]
     stratify: bool
+    seed: Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.artifacts import atomic_folder
-from tandem.corpora.records import Record, read_records
-from tandem.corpora.splitting import SPLITS, text_key
+from tandem.corpora.records import SPLITS, Record, read_records
+from tandem.corpora.splitting import text_key
 from tandem.errors import TandemError
 from tandem.params import TokenizeAlign
 from tandem.tokens.alignment import (
