@@ -9,7 +9,7 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import orjson
@@ -52,6 +52,20 @@ def read_runs(revisions: Sequence[str]) -> list[Run]:
     """
     with _repository() as repo:
         return [_read_run(repo, revision) for revision in revisions]
+
+
+def read_answers(folder: Path, task: str) -> TaskAnswers:
+    """Read a task's predictions from a folder that `evaluate` wrote.
+
+    Raises `TandemError` if they are missing or damaged.
+    """
+    path, labels = folder / "predictions" / f"{task}.jsonl", folder / "per_label" / f"{task}.csv"
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise TandemError(f"{path} cannot be read ({error.strerror}): run `dvc repro evaluate`") from error
+    known = _label_column(labels.read_text(encoding="utf-8", errors="replace")) if labels.is_file() else ()
+    return TaskAnswers(known, parse_answers(lines, str(path)))
 
 
 def parse_answers(lines: Sequence[bytes], where: str) -> dict[Text, tuple[Answer, Answer]]:
@@ -132,7 +146,11 @@ def _labels(fs: Any, path: str) -> tuple[str, ...]:
     """The labels that a run scored; none where it does not list them."""
     if not fs.exists(path):
         return ()
-    rows = csv.DictReader(fs.read_text(path, encoding="utf-8", errors="replace").splitlines())
+    return _label_column(fs.read_text(path, encoding="utf-8", errors="replace"))
+
+
+def _label_column(table: str) -> tuple[str, ...]:
+    rows = csv.DictReader(table.splitlines())
     return tuple(row["label"] for row in rows if row.get("label"))
 
 
