@@ -156,7 +156,7 @@ def footer(*, has_intervals: bool) -> Element:
     """What the numbers mean and do not mean."""
     covered = (
         "An interval covers the choice of test texts: how far the score would move with other texts of the same kind. "
-        "It does not cover the training seed."
+        "Texts of one group are drawn together. It does not cover the training seed."
     )
     wording = (
         "Wrong type: a predicted entity shares words with a gold one of another type. Wrong boundary: the type is "

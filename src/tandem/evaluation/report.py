@@ -27,7 +27,8 @@ class Evaluation:
     The untrained model is the pretrained encoder with heads drawn at random. Its scores, `before`, are those of
     guessing: they owe what they have to the balance of the labels, and only what `after` adds to them was learnt.
 
-    `predictions` are the trained model's: decoded, calibrated, and without the bias of an operating point.
+    `predictions` are the trained model's: decoded, calibrated, and without the bias of an operating point. The
+    resamples of the intervals derive from `seed`.
     """
 
     after: Mapping[str, Scored]
@@ -35,6 +36,7 @@ class Evaluation:
     predictions: Mapping[str, Predictions]
     examples: Examples
     decoding: str
+    seed: int
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     operating_points: Mapping[str, OperatingPoint] = field(default_factory=dict)
 
@@ -45,8 +47,8 @@ class Evaluation:
 
     @cached_property
     def intervals(self) -> dict[str, Any]:
-        """How sure each of the trained model's scores is, by task."""
-        return task_intervals(self.after)
+        """How sure each of the trained model's scores is, by task; texts of one group are drawn together."""
+        return task_intervals(self.after, groups=self.examples.shelf.text_units, seed=self.seed)
 
     def metrics(self) -> dict[str, Any]:
         """The headline scores by task, their mean, the same of the untrained model, and what was chosen on valid."""
