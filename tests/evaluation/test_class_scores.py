@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from tandem.evaluation.class_scores import N_BINS, probabilities_of, score_classes
+from tandem.evaluation.calibration import N_BINS, calibration_error
+from tandem.evaluation.class_scores import probabilities_of, score_classes
 from tests.evaluation.made_up import predictions
 
 
@@ -45,6 +46,7 @@ def test_calibration_error_is_the_mean_gap_of_the_bins():
         if held.any():
             expected += held.mean() * abs(right[held].mean() - sure[held].mean())
     assert score_classes(found).headline["calibration_error"] == pytest.approx(expected, abs=1e-12)
+    assert calibration_error(found) == pytest.approx(expected, abs=1e-6)  # from confidences in float32
 
 
 def test_a_sure_and_right_head_has_no_calibration_error():

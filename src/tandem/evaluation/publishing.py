@@ -31,6 +31,7 @@ def publish(evaluation: Evaluation, params: Params, splits: Path, folder: Path, 
             predictions=found,
             per_label=evaluation.after[task].per_label,
             splits=splits,
+            operating_point=evaluation.operating_points.get(task),
         )
         for task, found in evaluation.predictions.items()
     ]

@@ -1,4 +1,4 @@
-"""What `evaluate` leaves behind: the metrics, and for each task its predictions, scores by label and confusions."""
+"""What `evaluate` leaves behind: the metrics, and for each task its predictions and scores by label."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tandem.evaluation.intervals import task_intervals
 from tandem.evaluation.operating_point import OperatingPoint
 from tandem.evaluation.predicting import Predictions
 from tandem.evaluation.prediction_rows import Row, prediction_rows
-from tandem.evaluation.scores import Scored, confusion
+from tandem.evaluation.scores import Scored
 from tandem.tokens.examples import Examples
 
 
@@ -73,10 +73,9 @@ class Evaluation:
         with atomic_folder(folder) as partial:
             write_json(partial / "calibration.json", self.reading())
             write_json(partial / "intervals.json", self.intervals)
-            for task, found in self.predictions.items():
+            for task in self.predictions:
                 write_jsonl(partial / "predictions" / f"{task}.jsonl", self.rows[task])
                 _write_csv(partial / "per_label" / f"{task}.csv", self.after[task].per_label)
-                _write_csv(partial / "confusion" / f"{task}.csv", confusion(found))
             for task, point in self.operating_points.items():
                 _write_csv(partial / "operating_point" / f"{task}.csv", point.rows())
 
