@@ -68,10 +68,10 @@ def resampled_weights(n_units: int, n_resamples: int, rng: np.random.Generator) 
     """How often each resample holds each unit, a few resamples at a time: (some resamples, units)."""
     at_once = max(1, _WEIGHTS_AT_ONCE // max(1, n_units))
     for first in range(0, n_resamples, at_once):
-        weights: Reals = np.zeros((min(at_once, n_resamples - first), n_units))
+        weights: Reals = np.empty((min(at_once, n_resamples - first), n_units))
         for row in weights:
             drawn = rng.integers(max(1, n_units), size=n_units, dtype=np.int32)
-            row[:] = np.bincount(drawn, minlength=n_units)
+            row[:] = np.bincount(drawn.astype(np.int64), minlength=n_units)  # which it casts to anyway, but slowly
         yield weights
 
 
