@@ -76,11 +76,11 @@ def whole(request: Request) -> Measurement:
         _prepare_splits(request, params, folder)
         test, train = (open_examples(folder / "tokens", params, split) for split in ("test", "train"))
         found = {task: made_up(test, task) for task in test.members}
+        chosen = ours.execution(request.pretrained, Sizes(32, 16), precision="float32")
 
         def evaluate() -> None:
             with patch.object(evaluating, "_predict", lambda *_: found):
                 settings = {"settings": params.evaluate, "seed": params.seed, "train": train}
-                chosen = ours.execution(request.pretrained, Sizes(32, 16), precision="float32")
                 evaluation = evaluating.evaluate_model(None, None, test, chosen, **settings)
             evaluation.write(folder / "evaluate")
             publish(evaluation, params, folder / "split", folder / "evaluate")
