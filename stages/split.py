@@ -13,7 +13,7 @@ def main(corpus: str) -> str:
     """Write `data/split/<corpus>/{train,valid,test}.jsonl` and `data/metrics/split/<corpus>.json`."""
     params = load_params(Path("params.yaml"))
     source = Path(f"data/clean/{corpus}.jsonl")
-    assignment, report = assign_splits(read_records(source), params.split, params.seed)
+    assignment, report = assign_splits(read_records(source), params.split)
     write_splits(Path(f"data/split/{corpus}"), read_records(source), assignment)
     write_json(Path(f"data/metrics/split/{corpus}.json"), report.as_dict())
     return f"{corpus}: {report.summary()}"

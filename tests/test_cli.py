@@ -49,6 +49,23 @@ def test_the_summary_shows_scores_before_and_after_and_the_parity(metrics, capsy
     assert ["│", "trained", "│", "4.0e-06", "│", "1.0000000", "│"] in lines
 
 
+def sharing(shared):
+    scores = {"alone": 0.5625, "shared": shared, "difference": -0.0625, "low": -0.1, "high": -0.025}
+    return {"f1": {**scores, "effect": "sharing hurts"}, "f1_name": "f1", "n": 9}
+
+
+def test_the_summary_shows_what_sharing_does_and_names_a_twin_of_another_run(metrics, capsys):
+    write_json(metrics / "twins/names.json", sharing(0.5))
+    main(["summary", "--metrics", str(metrics)])
+    shown = capsys.readouterr().out
+    assert "Does sharing help?" in shown
+    assert "negative" in shown
+    assert "-0.0625" in shown
+    write_json(metrics / "twins/names.json", sharing(0.25))
+    main(["summary", "--metrics", str(metrics)])
+    assert "-0.0625" not in capsys.readouterr().out
+
+
 def test_a_summary_before_a_run_says_what_to_do(tmp_path):
     with pytest.raises(SystemExit, match=r"tandem: .*evaluate\.json is missing: run `dvc repro`"):
         main(["summary", "--metrics", str(tmp_path)])

@@ -88,6 +88,14 @@ def test_code_dependencies_are_what_a_stage_imports(name):
     assert listed == closure(f"stages.{name.replace('-', '_')}")
 
 
+def test_another_seed_of_training_leaves_the_test_texts_as_they_are():
+    assert PIPELINE["split"]["do"]["params"] == ["split"]
+    assert "seed" in PIPELINE["train"]["params"]
+    for name in ("fetch", "clean", "split", "tokenize-align"):
+        stage = PIPELINE[name]
+        assert "seed" not in stage.get("do", stage).get("params", [])
+
+
 @pytest.mark.parametrize("name", TORCH_FREE)
 def test_a_stage_without_torch_does_not_import_it(name):
     code = f"import sys, stages.{name}; print(*(set(sys.modules) & {{'torch', 'transformers', 'pandas', 'sklearn'}}))"

@@ -42,6 +42,12 @@ def test_every_value_has_a_comment_on_its_line():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        (
+            "  tasks: []",
+            "  tasks: [moods]",
+            r"twins\.tasks must name tasks \(sentiment, entities\), each once",
+        ),
+        ("  tasks: []", "  tasks: [entities, entities]", r"twins\.tasks must name tasks .*, each once"),
         ("  epochs: 2", "  epochz: 2", r"params\.yaml: train\.epochz is not a known key; allowed here: schedule, "),
         ("  epochs: 2", "  #", r"params\.yaml: train\.epochs is missing"),
         ("  epochs: 2", "  epochs: two", r"params\.yaml: train\.epochs must be a valid integer, got 'two'"),

@@ -37,6 +37,9 @@ MODULES = {
     "padding": "padding:measure",
     "precision": "precision:measure",
     "checkpoint_overhead": "checkpoint_overhead:measure",
+    "evaluate": "evaluation:prediction_rate",
+    "evaluate_size": "evaluation:whole",
+    "evaluate_intervals": "evaluation:resampling",
 }
 RESULTS = Path("work/bench.json")
 

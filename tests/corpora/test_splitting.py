@@ -20,8 +20,8 @@ from tandem.errors import TandemError
 from tandem.params import Split
 
 
-def settings(valid: float = 0.1, test: float = 0.2, sample: float = 1.0, stratify: bool = True) -> Split:
-    return Split(valid=valid, test=test, sample=sample, stratify=stratify)
+def settings(valid: float = 0.1, test: float = 0.2, sample: float = 1.0, stratify: bool = True, seed: int = 1) -> Split:
+    return Split(valid=valid, test=test, sample=sample, stratify=stratify, seed=seed)
 
 
 def reviews(n_texts: int, *labels: str) -> list[Record]:
@@ -30,7 +30,7 @@ def reviews(n_texts: int, *labels: str) -> list[Record]:
 
 def test_exact_sizes_and_balance() -> None:
     records = reviews(1000, "good", "bad", "bad", "bad")
-    assignment, report = assign_splits(records, settings(0.1, 0.15), seed=7)
+    assignment, report = assign_splits(records, settings(0.1, 0.15, seed=7))
     assert report.sizes == Counter(assignment) == {"train": 750, "valid": 100, "test": 150}
     counts = Counter((split, record.labels["mood"]) for split, record in zip(assignment, records, strict=True))
     assert (counts["valid", "good"], counts["valid", "bad"]) == (25, 75)
@@ -49,7 +49,7 @@ def test_exact_sizes_and_balance() -> None:
     ],
 )
 def test_sizes_as_counts_and_fractions(valid: float, test: float, sizes: tuple[int, int, int]) -> None:
-    _, report = assign_splits(reviews(20, "a", "b"), settings(valid, test), seed=1)
+    _, report = assign_splits(reviews(20, "a", "b"), settings(valid, test, seed=1))
     assert tuple(report.sizes[name] for name in ("train", "valid", "test")) == sizes
 
 
@@ -66,13 +66,13 @@ def test_sizes_as_counts_and_fractions(valid: float, test: float, sizes: tuple[i
 )
 def test_impossible_sizes(n_texts: int, chosen: Split, message: str) -> None:
     with pytest.raises(TandemError, match=message):
-        assign_splits(reviews(n_texts, "a", "b"), chosen, seed=1)
+        assign_splits(reviews(n_texts, "a", "b"), chosen)
 
 
 def test_one_group_cannot_fill_three_splits() -> None:
     records = [Record(row=row, text=str(row), group="all") for row in range(20)]
     with pytest.raises(TandemError, match=r"valid would be empty where 2 texts were asked for: .* up to 20 texts"):
-        assign_splits(records, settings(), seed=1)
+        assign_splits(records, settings(seed=1))
 
 
 @pytest.mark.parametrize(
@@ -103,34 +103,34 @@ def test_copies_and_groups_make_one_unit_through_each_other() -> None:
         Record(row=3, text="two", group="b"),
         Record(row=4, text="Two"),
     ]
-    assignment, report = assign_splits([*chain, *reviews(36, "x", "y")], settings(), seed=3)
+    assignment, report = assign_splits([*chain, *reviews(36, "x", "y")], settings(seed=3))
     assert len(set(assignment[:4])) == 1
     assert (report.n_units, report.largest_unit, report.n_groups, report.duplicates) == (37, 4, 2, 2)
 
 
 def test_same_text_with_different_labels_is_counted() -> None:
     records = [*reviews(30, "x", "y"), Record(row=99, text="TEXT 3", labels={"mood": "x"})]
-    _, report = assign_splits(records, settings(), seed=3)
+    _, report = assign_splits(records, settings(seed=3))
     assert (report.conflicting_labels, report.duplicates) == (1, 1)
 
 
 def test_rare_entity_types_are_spread() -> None:
     tags = [("B-PER", "O")] * 80 + [("B-PER", "B-ART")] * 10 + [("O", "O")] * 10
     records = [Record(row=row, words=(f"w{row}", "x"), tags={"ner": tag}) for row, tag in enumerate(tags)]
-    assignment, report = assign_splits(records, settings(0.1, 0.2), seed=5)
+    assignment, report = assign_splits(records, settings(0.1, 0.2, seed=5))
     rare = Counter(split for split, tag in zip(assignment, tags, strict=True) if "B-ART" in tag)
     assert rare == {"train": 7, "valid": 1, "test": 2}
     assert report.as_dict()["label_balance"]["test"]["ner"] == {"PER": 0.9, "ART": 0.1, "O": 0.1}
 
 
 def test_many_labels_of_one_text_each_still_give_exact_sizes() -> None:
-    _, report = assign_splits(reviews(100, *map(str, range(100))), settings(), seed=5)
+    _, report = assign_splits(reviews(100, *map(str, range(100))), settings(seed=5))
     assert report.sizes == {"train": 70, "valid": 10, "test": 20}
 
 
 def test_sample_is_stratified() -> None:
     records = reviews(400, "good", "bad", "bad", "bad")
-    assignment, report = assign_splits(records, settings(sample=0.25), seed=5)
+    assignment, report = assign_splits(records, settings(sample=0.25, seed=5))
     kept = Counter(record.labels["mood"] for split, record in zip(assignment, records, strict=True) if split)
     assert kept == {"good": 25, "bad": 75}
     assert report.not_sampled == assignment.count(None) == 300
@@ -138,14 +138,14 @@ def test_sample_is_stratified() -> None:
 
 
 def test_without_stratification_sizes_are_exact_too() -> None:
-    _, report = assign_splits(reviews(50, "a", "b"), settings(stratify=False), seed=5)
+    _, report = assign_splits(reviews(50, "a", "b"), settings(stratify=False, seed=5))
     assert report.sizes == {"train": 35, "valid": 5, "test": 10}
 
 
 def test_seeds_differ() -> None:
     records = reviews(100, "a", "b")
-    assert assign_splits(records, settings(), 1)[0] == assign_splits(records, settings(), 1)[0]
-    assert assign_splits(records, settings(), 1)[0] != assign_splits(records, settings(), 2)[0]
+    assert assign_splits(records, settings(seed=1))[0] == assign_splits(records, settings(seed=1))[0]
+    assert assign_splits(records, settings(seed=1))[0] != assign_splits(records, settings(seed=2))[0]
 
 
 CORPUS = st.lists(
@@ -173,9 +173,9 @@ CORPUS = st.lists(
 def test_units_stay_whole_and_do_not_depend_on_the_order(
     records: list[Record], valid: float, test: float, sample: float, seed: int, shuffle: random.Random
 ) -> None:
-    chosen = settings(valid, test, sample)
+    chosen = settings(valid, test, sample, seed=seed)
     try:
-        assignment, report = assign_splits(records, chosen, seed)
+        assignment, report = assign_splits(records, chosen)
     except TandemError:
         return  # units too large for such splits
     for same in (lambda record: record.text, lambda record: record.group):
@@ -192,7 +192,7 @@ def test_units_stay_whole_and_do_not_depend_on_the_order(
         assert report.sizes[name] == size or report.largest_unit > 1
     by_text = dict(zip((record.text for record in records), assignment, strict=True))
     shuffle.shuffle(records)
-    again, shuffled_report = assign_splits(records, chosen, seed)
+    again, shuffled_report = assign_splits(records, chosen)
     assert dict(zip((record.text for record in records), again, strict=True)) == by_text
     assert shuffled_report.as_dict() == report.as_dict()
 
@@ -201,7 +201,7 @@ def test_groups_come_close_to_the_sizes() -> None:
     records = [
         Record(row=row, text=f"text {row}", group=str(row % 150), labels={"mood": "ab"[row % 2]}) for row in range(1500)
     ]
-    _, report = assign_splits(records, settings(0.1, 0.15), seed=7)
+    _, report = assign_splits(records, settings(0.1, 0.15, seed=7))
     assert report.sizes == {"train": 1130, "valid": 150, "test": 220}
     assert report.as_dict()["label_balance"]["valid"]["mood"]["a"] == pytest.approx(0.5, abs=0.05)
 
@@ -213,7 +213,7 @@ def test_groups_with_rare_types_are_balanced_too() -> None:
         Record(row=row, words=(f"w{row}",), tags={"ner": (f"B-{types[row % 100]}",)}, group=str(row % 100))
         for row in range(500)
     ]
-    _, report = assign_splits(records, settings(0.1, 0.2), seed=7)
+    _, report = assign_splits(records, settings(0.1, 0.2, seed=7))
     balance = report.as_dict()["label_balance"]
     assert report.sizes == {"train": 350, "valid": 50, "test": 100}
     assert balance["train"]["ner"]["RAREST"] > 0
@@ -254,7 +254,7 @@ def given(split: str, n_texts: int, *labels: str) -> list[Record]:
 def test_a_corpus_that_comes_split_stays_so_whatever_the_params_and_copies() -> None:
     records = [*given("train", 30, "a", "b"), *given("valid", 4, "a", "b"), *given("test", 6, "a", "b")]
     records += [replace(records[0], split="test"), replace(records[1], split="train")]
-    assignment, report = assign_splits(records, settings(), seed=3)
+    assignment, report = assign_splits(records, settings(seed=3))
     assert assignment == [record.split for record in records]
     assert report.leakage == {"valid_in_train": 0, "test_in_train": 1, "test_in_valid": 0}
     assert report.as_dict()["given"] == ["train", "valid", "test"]
@@ -269,26 +269,26 @@ def test_a_part_that_lacks_is_drawn_from_train() -> None:
         *given("test", 7, "a", "b"),
         *[replace(given("train", 1, "a")[0], row=99)],
     ]
-    assignment, report = assign_splits(records, settings(valid=0.1), seed=3)
+    assignment, report = assign_splits(records, settings(valid=0.1, seed=3))
     assert report.sizes == {"train": 37, "valid": 4, "test": 7}
     assert assignment[40:47] == ["test"] * 7
     assert assignment[0] == assignment[-1]
     assert report.as_dict()["label_balance"]["valid"]["mood"] == {"a": 0.5, "b": 0.5}
     assert report.summary().endswith("; train, test as given; 1 copies, leaked: none")
-    _, report = assign_splits(given("train", 20, "a", "b"), settings(), seed=3)
+    _, report = assign_splits(given("train", 20, "a", "b"), settings(seed=3))
     assert report.sizes == {"train": 14, "valid": 2, "test": 4}
     with pytest.raises(TandemError, match=r"there are 40 texts of train, and 50 for valid and 0 for test were asked"):
-        assign_splits([*given("train", 40, "a"), *given("test", 7, "a")], settings(valid=50), seed=3)
+        assign_splits([*given("train", 40, "a"), *given("test", 7, "a")], settings(valid=50, seed=3))
 
 
 def test_each_given_part_is_sampled() -> None:
     records = [*given("train", 80, "a", "b"), *given("test", 20, "a", "b")]
-    assignment, report = assign_splits(records, settings(valid=0.1, sample=0.5), seed=3)
+    assignment, report = assign_splits(records, settings(valid=0.1, sample=0.5, seed=3))
     assert report.sizes == {"train": 36, "valid": 4, "test": 10}
     assert report.not_sampled == assignment.count(None) == 50
     assert report.as_dict()["label_balance"]["test"]["mood"] == {"a": 0.5, "b": 0.5}
     with pytest.raises(TandemError, match=r"split\.sample = 0\.02 leaves no text of test, which the corpus came with"):
-        assign_splits(records, settings(valid=0, sample=0.02), seed=3)
+        assign_splits(records, settings(valid=0, sample=0.02, seed=3))
 
 
 def test_labels_and_types_that_train_lacks_are_told() -> None:
@@ -298,7 +298,7 @@ def test_labels_and_types_that_train_lacks_are_told() -> None:
         Record(row=1, words=("z", "y"), tags={"ner": ("B-ORG", "O")}, split="test"),
         Record(row=1, words=("v", "y"), tags={"ner": ("O", "O")}, split="valid"),
     ]
-    _, report = assign_splits(records, settings(), seed=3)
+    _, report = assign_splits(records, settings(seed=3))
     assert report.as_dict()["unseen_labels"] == {
         "mood": {"valid": ["c"], "test": ["c", "d"]},
         "ner": {"test": ["ORG"]},
@@ -307,4 +307,4 @@ def test_labels_and_types_that_train_lacks_are_told() -> None:
         "; valid holds labels of mood that train lacks: c; test holds labels of mood that train lacks: c, d; "
         "test holds labels of ner that train lacks: ORG"
     )
-    assert assign_splits(reviews(40, "a", "b"), settings(), seed=3)[1].as_dict()["unseen_labels"] == {}
+    assert assign_splits(reviews(40, "a", "b"), settings(seed=3))[1].as_dict()["unseen_labels"] == {}

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from tandem.evaluation.class_scores import N_BINS, probabilities_of, score_classes
+from tandem.evaluation.calibration import N_BINS, calibration_error
+from tandem.evaluation.class_scores import probabilities_of, probability_counts, score_classes
 from tests.evaluation.made_up import predictions
 
 
@@ -20,20 +21,52 @@ def random_case(rng, n_texts, n_labels, *, n_known=None):
     return predictions(gold, None, range(n_texts), names, logits=logits)
 
 
-@pytest.mark.parametrize("n_cases", [40, pytest.param(3_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_cases", [50, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_log_loss_and_roc_auc_are_scikit_learns(n_cases):
     rng = np.random.default_rng(n_cases)
-    for _ in range(n_cases):
-        n_labels = int(rng.choice([2, 3, 5]))
-        found = random_case(rng, int(rng.choice([20, 60])), n_labels)
-        if len(np.unique(found.gold)) < n_labels:
-            continue
-        probabilities = probabilities_of(found)
-        scored = score_classes(found).headline
-        assert scored["log_loss"] == pytest.approx(log_loss(found.gold, probabilities), abs=1e-12)
-        theirs = probabilities[:, 1] if n_labels == 2 else probabilities
-        expected = roc_auc_score(found.gold, theirs, multi_class="ovr", average="macro")
-        assert scored["roc_auc"] == pytest.approx(expected, abs=1e-12)
+    for _ in range(0, n_cases, 50):
+        cases = [random_case(rng, 20, int(rng.choice([2, 2, 3]))) for _ in range(50)]
+        areas = iter(areas_at_once(cases))
+        for found in cases:
+            n_labels, probabilities = len(found.names), probabilities_of(found)
+            scored = probability_counts(found.gold, found.answers(), probabilities).totals()
+            expected = log_loss(found.gold, probabilities, labels=range(n_labels))
+            assert abs(scored["log_loss"] - expected) <= 1e-12
+            known = [area for area in (next(areas) for _ in told_apart(n_labels)) if area is not None]
+            assert ("roc_auc" in scored) == bool(known)
+            assert abs(scored.get("roc_auc", 0.0) - np.mean(known or [0.0])) <= 1e-12
+
+
+def told_apart(n_labels):
+    """The labels that are told from the rest: one of two says what the other does."""
+    return [1] if n_labels == 2 else range(n_labels)
+
+
+def areas_at_once(cases):
+    """scikit-learn's area for each label of each case, None where a label has all texts or none."""
+    gold, scores = (
+        np.column_stack(columns)
+        for columns in zip(
+            *(
+                (found.gold == label, probabilities_of(found)[:, label])
+                for found in cases
+                for label in told_apart(len(found.names))
+            ),
+            strict=True,
+        )
+    )
+    is_defined = gold.any(axis=0) & ~gold.all(axis=0)
+    areas = np.full(len(is_defined), None)
+    areas[is_defined] = roc_auc_score(gold[:, is_defined], scores[:, is_defined], average=None)
+    return areas.tolist()
+
+
+def test_the_area_of_several_labels_is_scikit_learns_mean():
+    rng = np.random.default_rng(4)
+    for n_labels in (3, 5, 5):
+        found = random_case(rng, 60, n_labels)
+        expected = roc_auc_score(found.gold, probabilities_of(found), multi_class="ovr", average="macro")
+        assert score_classes(found).headline["roc_auc"] == pytest.approx(expected, abs=1e-12)
 
 
 def test_calibration_error_is_the_mean_gap_of_the_bins():
@@ -45,6 +78,7 @@ def test_calibration_error_is_the_mean_gap_of_the_bins():
         if held.any():
             expected += held.mean() * abs(right[held].mean() - sure[held].mean())
     assert score_classes(found).headline["calibration_error"] == pytest.approx(expected, abs=1e-12)
+    assert calibration_error(found) == pytest.approx(expected, abs=1e-6)  # from confidences in float32
 
 
 def test_a_sure_and_right_head_has_no_calibration_error():

@@ -213,6 +213,29 @@ def test_steady_seeds_leave_the_interval_to_the_texts(random, both):
     assert (same.verdicts, same.combined.interval) == ({"within noise"}, (0.0, 0.0))
 
 
+def test_texts_of_one_group_are_drawn_together(random):
+    gold = moods(random, 60)
+    before, after = (altered(random, gold, share, ["good", "bad"]) for share in (0.1, 0.4))
+
+    def comparing(copies, *, is_grouped):
+        runs = []
+        for name, found in (("before", before), ("after", after)):
+            answers = {("mood", row): pair for row, pair in enumerate(list(zip(gold, found, strict=True)) * copies)}
+            groups = {("mood", row): row % 60 for row in range(60 * copies)} if is_grouped else {}
+            runs.append(Run(name=name, tasks={"mood": TaskAnswers((), answers, groups)}))
+        return compare_runs(runs[:1], runs[1:]).tasks["mood"]
+
+    once, grouped, ignored = (
+        comparing(1, is_grouped=False),
+        comparing(5, is_grouped=True),
+        comparing(5, is_grouped=False),
+    )
+    assert (once.n_units, grouped.n_units, ignored.n_units, grouped.n_shared) == (60, 60, 300, 300)
+    assert grouped.scores["accuracy"].interval == pytest.approx(once.scores["accuracy"].interval)
+    widths = [found.scores["accuracy"].interval[1] - found.scores["accuracy"].interval[0] for found in (ignored, once)]
+    assert widths[0] < 0.6 * widths[1]
+
+
 def test_a_run_named_twice_on_a_side_is_refused():
     run = run_of("same", mood=[("good", "good")])
     with pytest.raises(TandemError, match="same is named twice on one side"):
@@ -226,7 +249,9 @@ def test_a_run_named_twice_on_a_side_is_refused():
     n_resamples=st.integers(1, 5),
 )
 def test_shared_texts_weigh_the_same_in_every_task(sizes, overlap, n_resamples):
-    texts = {task: [("c" if row < overlap else task, row) for row in range(size)] for task, size in sizes.items()}
+    texts = {
+        task: [("c" if row < overlap else task, "row", row) for row in range(size)] for task, size in sizes.items()
+    }
     weights = {}
     for drawn in draw_weights(texts, n_resamples=n_resamples, seed=1):
         weights |= drawn

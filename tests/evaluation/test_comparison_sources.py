@@ -243,6 +243,16 @@ def test_rows_that_are_no_answers_are_refused(rows, message):
         parse_answers([row.encode() for row in rows], "mood.jsonl")
 
 
+def test_a_row_may_name_its_group():
+    rows = [
+        '{"corpus":"a","row":1,"gold":"x","predicted":"x","group":3}',
+        '{"corpus":"a","row":2,"gold":"x","predicted":"x"}',
+    ]
+    found = parse_answers([row.encode() for row in rows], "mood.jsonl")
+    assert found.unit_of(("a", 1)) == ("a", "group", 3)
+    assert found.unit_of(("a", 2)) == ("a", "row", 2)
+
+
 def test_the_command_waits_for_neither_torch_nor_the_model(project):
     code = (
         "import sys; from tandem.cli import main; main(['compare', 'poor', '--json']); "

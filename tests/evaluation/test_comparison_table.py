@@ -11,8 +11,10 @@ SAME = Difference(before=0.5, after=0.5, interval=(0.0, 0.0))
 UNLIKE = Difference(before=0.5, after=None)
 
 
-def comparison(score, *, seeds=1, n_after=300, n_shared=300):
-    task = TaskComparison(n_before=300, n_after=n_after, n_shared=n_shared, scores={"token_accuracy": score})
+def comparison(score, *, seeds=1, n_after=300, n_shared=300, n_units=300):
+    task = TaskComparison(
+        n_before=300, n_after=n_after, n_shared=n_shared, n_units=n_units, scores={"token_accuracy": score}
+    )
     names = {side: tuple(f"{side}{seed}" for seed in range(seeds)) for side in ("old", "new")}
     return Comparison(before=names["old"], after=names["new"], tasks={"names [x]": task}, combined=score)
 
@@ -71,3 +73,12 @@ def test_json_says_the_same(capsys):
         "interval": None,
         "verdict": "not comparable",
     }
+
+
+def test_groups_that_are_drawn_whole_are_told(capsys):
+    found = comparison(SAME, n_units=40)
+    shown = " ".join(printed(capsys, found).split())
+    assert "300 texts in 40 groups" in shown
+    assert "whole groups are drawn" in shown
+    assert comparison_json(found)["tasks"]["names [x]"]["n_units"] == 40
+    assert "groups" not in printed(capsys, comparison(SAME))

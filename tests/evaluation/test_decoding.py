@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tandem.corpora.tag_schemes import repair_iob2, tag_names
 from tandem.evaluation.decoding import decode, greedy, viterbi
 from tandem.evaluation.predicting import Predictions
-from tandem.evaluation.scores import confusion, score_entities, tag_sequences
+from tandem.evaluation.scores import score_entities, tag_sequences
 
 TAGS = tag_names(["x", "y"])
 
@@ -96,12 +96,12 @@ def test_no_text_at_all():
     assert len(viterbi(nothing)) == len(greedy(nothing)) == 0
 
 
-def test_scores_confusions_and_confidences_are_those_of_the_decoded_answers():
+def test_scores_and_confidences_are_those_of_the_decoded_answers():
     found = words([[3, 2, 0, 0, 0], [0, 0, 9, 0, 0]], [2])._replace(gold=np.array([1, 2]))
     decoded = decode(found, "viterbi")
     assert score_entities(decode(found, "greedy")).headline["f1"] == 0.0
     assert score_entities(decoded).headline["f1"] == 1.0
-    assert {row["predicted"] for row in confusion(decoded)} == {"B-x", "I-x"}
+    assert {decoded.names[tag] for tag in decoded.answers()} == {"B-x", "I-x"}
     np.testing.assert_allclose(decoded.confidences(), found.probabilities()[[0, 1], [1, 2]])
 
 

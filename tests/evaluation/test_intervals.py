@@ -63,16 +63,26 @@ def test_a_seed_gives_the_same_intervals_and_another_one_others():
     assert once["f1"]["low"] != other["f1"]["low"]
 
 
-def test_documents_are_drawn_whole():
+def test_groups_are_drawn_whole():
     rng = np.random.default_rng(4)
     gold, answers = rng.integers(2, size=50), rng.integers(2, size=50)
     alone = intervals(class_counts(gold, answers, 2), seed=5)["mcc"]
     copies = class_counts(np.repeat(gold, 4), np.repeat(answers, 4), 2)
     groups = 1000 + np.repeat(np.arange(50), 4)
     by_document = intervals(copies, groups=groups, seed=5)["mcc"]
-    assert by_document == pytest.approx(alone | {"unit": "documents"})
+    assert by_document == pytest.approx(alone | {"unit": "groups"})
     by_text = intervals(copies, seed=5)["mcc"]
     assert by_text["high"] - by_text["low"] < 0.7 * (alone["high"] - alone["low"])
+
+
+def test_the_unit_is_named_by_what_the_groups_come_to():
+    scored = {"a": score_classes(noisy(np.random.default_rng(8), 40))}
+    alone = task_intervals(scored, groups=np.arange(40) + 100, n_resamples=50)
+    assert alone == task_intervals(scored, n_resamples=50)
+    assert alone["a"]["accuracy"]["unit"] == alone["combined_score"]["unit"] == "texts"
+    grouped = task_intervals(scored, groups=np.arange(40) // 2, n_resamples=50)
+    assert (grouped["a"]["accuracy"]["unit"], grouped["a"]["accuracy"]["n"]) == ("groups", 20)
+    assert (grouped["combined_score"]["unit"], grouped["combined_score"]["n"]) == ("groups", 20)
 
 
 def test_tasks_that_share_their_texts_are_resampled_together():

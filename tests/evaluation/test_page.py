@@ -3,12 +3,14 @@
 import html
 import json
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
 from tandem.corpora.records import Record, write_records
 from tandem.evaluation.facts import TaskFacts, task_facts, write_plot_tables
+from tandem.evaluation.operating_point import OperatingPoint, Point, Rates
 from tandem.evaluation.page import write_page
 from tests.evaluation.browsing import browse, needs_browser, noted, with_steps
 from tests.evaluation.made_up import predictions
@@ -159,6 +161,19 @@ def test_without_any_text_it_is_still_a_page(tmp_path):
     scores = {"mood": {"macro_f1": 0.0, "n": 0}, "combined_score": 0.0, "before": {}}
     write_page(tmp_path / "report.html", scores=scores, intervals={}, tasks=[nothing])
     assert data_of(tmp_path / "report.html")["rows"] == []
+
+
+def test_an_operating_point_is_drawn_and_said(tmp_path):
+    low, high = Rates(0.75, 0.25, 0.8, 0.5), Rates(0.5, 0.25, 0.6, 0.9375)
+    curve = (Point(-2.0, high, high._replace(word_recall=0.875)), Point(0.0, low, low))
+    point = OperatingPoint(target=0.9, recall_of="words", chosen=curve[0], curve=curve, n=40)
+    names = replace(facts(tmp_path / "split")[1], operating_point=point)
+    write_page(tmp_path / "report.html", scores=SCORES, intervals=None, tasks=[names])
+    text = re.sub(r"<[^>]+>", " ", (tmp_path / "report.html").read_text())
+    assert "A bias of -2 on O was chosen on the valid split for a recall of 0.9 of its words" in text
+    assert "test: words found 87.5%, 60.0% of those tagged, entities found 25.0%" in text
+    assert text.count("chosen, a bias of -2") == 3
+    assert "words, valid: precision 0.800 at recall 0.500, at a bias of 0.000" in text
 
 
 def test_plot_tables(tmp_path):

@@ -26,6 +26,7 @@ def evaluate(model, train_examples, valid_examples):
             test,
             EXECUTION,
             settings=replace(PLAIN, **settings),
+            seed=7,
             valid=valid,
             train=train_examples,
         )

@@ -1,15 +1,14 @@
-"""Confusions, and tags as sequences; the scores themselves are tested where they are counted."""
+"""Rows by label, and tags as sequences; the scores themselves are tested where they are counted."""
 
 import numpy as np
 import pytest
 
-from tandem.evaluation.scores import SCORERS, confusion, quick_f1, score_classes, score_entities, tag_sequences
+from tandem.evaluation.scores import SCORERS, quick_f1, score_classes, score_entities, tag_sequences
 from tests.evaluation.made_up import predictions, tagging
 
 
 def test_no_text_at_all_gives_zeros_and_no_warning():
     nothing = tagging([], [])
-    assert confusion(nothing) == []
     assert tag_sequences(nothing) == ([], [])
     assert {kind: score(nothing).headline["n"] for kind, score in SCORERS.items()} == dict.fromkeys(SCORERS, 0)
 
@@ -30,15 +29,10 @@ def test_a_gold_type_that_the_head_does_not_know_is_missed_not_forgotten():
     assert score_entities(found).headline["recall"] == pytest.approx(0.5)
 
 
-def test_per_label_rows_and_confusions():
+def test_rows_by_label():
     found = predictions([0, 0, 1], [0, 1, 1], range(3), ("bad", "good"))
     rows = {row["label"]: row for row in score_classes(found).per_label}
     assert rows["bad"] == {"label": "bad", "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 2}
-    assert confusion(found) == [
-        {"actual": "bad", "predicted": "bad", "count": 1},
-        {"actual": "bad", "predicted": "good", "count": 1},
-        {"actual": "good", "predicted": "good", "count": 1},
-    ]
 
 
 def test_the_light_score_is_a_plain_number():

@@ -5,9 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tandem.corpora.records import Record
+from tandem.params import TokenizeAlign
 from tandem.tokens.batching import PassSize
 from tandem.tokens.examples import Part
+from tandem.tokens.packing import Packer
 from tandem.tokens.ragged import IGNORED
+from tandem.tokens.shelf import Shelf
+from tandem.tokens.store import TokenStore
+from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.vocabulary import Vocabularies
+from tests.small_corpora import labelled, write_store
 
 WHOLE, SMALL = PassSize(10_000, True), PassSize(64, True)
 
@@ -96,3 +104,23 @@ def test_the_parts_of_processes_make_up_the_whole(train_examples, n_parts):
     whole = [w for batch in train_examples.batches(texts, size=SMALL, reading=False) for w in batch.windows]
     assert sorted(window for part in parts for window in part) == sorted(whole)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_texts_of_one_group_are_one_unit_of_their_corpus_alone(tiny_encoder, tmp_path):
+    groups = ["a", None, "b", "a", None]
+    records = {"train": [replace(labelled(n), group=name) for n, name in enumerate(groups)]}
+    folders = [write_store(tmp_path / name, tiny_encoder, records) for name in ("one", "two")]
+    shelf = Shelf(tuple(TokenStore.open(folder / "train") for folder in folders))
+    assert shelf.stores[0].text_groups.tolist() == [0, -1, 1, 0, -1]
+    first, second = np.split(shelf.text_units, 2)
+    for units in (first, second):
+        assert units[0] == units[3]
+        assert len(set(units.tolist())) == 4
+    assert not set(first.tolist()) & set(second.tolist())
+
+
+def test_groups_keep_their_numbers_from_batch_to_batch(tiny_encoder):
+    settings = TokenizeAlign(max_length=16, stride=4, long_texts="windows", subwords="first")
+    packer = Packer(load_tokenizer(tiny_encoder), settings, Vocabularies(kinds={}, names={}, train_names={}))
+    packed = [packer.pack([Record(row=1, text="x", group=name)])[0].text_groups.tolist() for name in ("a", "b", "a")]
+    assert packed == [[0], [1], [0]]

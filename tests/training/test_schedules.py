@@ -18,8 +18,9 @@ SCHEDULES = ("combined", "separate", "alternating", "random", "proportional", "t
 DRAWN = ("random", "proportional", "temperature")
 
 
-def settings(schedule, *, epochs=2, temperature=0.5, max_steps=None):
-    return replace(TRAIN, schedule=schedule, epochs=epochs, temperature=temperature, max_steps=max_steps)
+def settings(schedule, *, epochs=2, **changes):
+    usual = {"temperature": 0.5, "max_steps": None, "epoch_steps": None}
+    return replace(TRAIN, schedule=schedule, epochs=epochs, **usual | changes)
 
 
 def plan(schedule, *counts, seed=7, **changes):
@@ -70,6 +71,22 @@ def test_small_schedules(schedule, counts, turns, ends):
 )
 def test_an_epoch_is_when_every_task_is_expected_to_have_seen_its_texts(schedule, counts, steps):
     assert plan(schedule, *counts).epoch_ends == (steps, 2 * steps)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "turns", "ends"),
+    [
+        ("combined", "ab ab ab ab ab ab", (3, 6)),
+        ("alternating", "a b a b a b", (3, 6)),
+        ("separate", "a a a a a a b b b b b b", (3, 6, 9, 12)),
+    ],
+)
+def test_an_epoch_may_have_any_number_of_steps(schedule, turns, ends):
+    planned = plan(schedule, 5, 1, epoch_steps=3)
+    assert spelled(planned) == turns
+    assert planned.epoch_ends == ends
+    assert plan(schedule, 5, 1, epoch_steps=3, max_steps=4).epoch_ends == (3, 4)
+    assert plan(schedule, 0, 1, epoch_steps=3).epoch_ends == (3, 6)
 
 
 @pytest.mark.parametrize(

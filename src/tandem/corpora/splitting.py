@@ -27,8 +27,6 @@ from tandem.corpora.split_sizes import check_filled, rounded, sizes_of
 from tandem.errors import TandemError
 from tandem.params import Split
 
-__all__ = ["SPLITS", "assign_splits", "text_key", "write_splits"]
-
 _DROPPED = -1
 _RECORDS_AT_ONCE = 20_000
 
@@ -44,7 +42,7 @@ def text_key(record: Record) -> int:
     return int.from_bytes(digest, "little")
 
 
-def assign_splits(records: Iterable[Record], settings: Split, seed: int) -> tuple[list[str | None], SplitReport]:
+def assign_splits(records: Iterable[Record], settings: Split) -> tuple[list[str | None], SplitReport]:
     """Say for each record which split it belongs to, or None if it is not sampled.
 
     A record that came with a split goes there. Raises `TandemError` if there are too few texts for the sizes asked
@@ -56,11 +54,11 @@ def assign_splits(records: Iterable[Record], settings: Split, seed: int) -> tupl
     for part in corpus.given_parts:
         if part > 0:
             members = np.flatnonzero(corpus.given == part)
-            parts[_sample(texts, members, corpus.keys, settings.sample, seed)] = part
+            parts[_sample(texts, members, corpus.keys, settings.sample, settings.seed)] = part
     pool = np.flatnonzero(corpus.given <= 0)
-    chosen = _sample(texts, pool, corpus.keys, settings.sample, seed)
+    chosen = _sample(texts, pool, corpus.keys, settings.sample, settings.seed)
     sizes = sizes_of(settings, len(chosen), len(pool), given=[SPLITS[part] for part in corpus.given_parts])
-    parts[chosen] = _allocate(texts, chosen, corpus.keys, sizes, seed)
+    parts[chosen] = _allocate(texts, chosen, corpus.keys, sizes, settings.seed)
     report = SplitReport.of(
         parts=parts,
         names=SPLITS,

@@ -9,14 +9,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from tandem.evaluation.predicting import Predictions
+from tandem.evaluation.text_counts import Reals, ratio
+from tandem.tokens.ragged import Ints
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Limits of the temperature: on a split without an error, ever colder is ever better."""
 N_BINS = 15
+"""Equal bins of confidence, for the calibration error."""
 
 
 class Calibration(NamedTuple):
@@ -76,14 +79,22 @@ def calibrate(valid: Predictions, test: Predictions) -> tuple[Predictions, Calib
 
 
 def calibration_error(predictions: Predictions) -> float:
-    """The expected calibration error of the rows that were read; 0 without any.
-
-    Rows fall into 15 equal bins of confidence, which hold their upper ends; the distances of the bins' accuracies and
-    mean confidences are weighed by the bins' sizes (Guo et al. 2017, equation 3).
-    """
+    """The expected calibration error of the rows that were read; 0 without any."""
     sure = predictions.confidences()[predictions.read].astype(np.float64)
-    if len(sure) == 0:
-        return 0.0
     right = (predictions.answers() == predictions.gold)[predictions.read]
-    bins = np.clip(np.ceil(sure * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
-    return float(np.abs(np.bincount(bins, weights=right - sure)).sum() / len(sure))
+    gaps = np.bincount(confidence_bins(sure), weights=right - sure, minlength=N_BINS)
+    return float(error_of_gaps(gaps[None].astype(np.float64), np.array([len(sure)]))[0])
+
+
+def confidence_bins(sure: NDArray[np.float64]) -> Ints:
+    """The bin that each confidence falls into, which holds its upper end: (rows,)."""
+    return np.clip(np.ceil(sure * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
+
+
+def error_of_gaps(gaps: Reals, counts: ArrayLike) -> Reals:
+    """The expected calibration error (Guo et al. 2017, equation 3) of each resample, 0 where it holds nothing.
+
+    `gaps` (resamples, bins) sum how far being right exceeds being sure, over each bin's rows; `counts` (resamples,)
+    are all rows.
+    """
+    return ratio(np.abs(gaps).sum(axis=1), counts)

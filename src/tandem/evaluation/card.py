@@ -118,7 +118,7 @@ def _results(facts: CardFacts) -> Iterator[str]:
             rows.append([" ".join(path).replace("_", " "), _number(value), _interval(_at(facts.intervals, path)), old])
     yield from _table(("score", "trained", "95 % interval", "untrained"), rows)
     yield ""
-    yield "An interval covers the choice of test texts, and not the training seed."
+    yield "An interval covers the choice of test texts (those of one group together), and not the training seed."
     yield "The untrained model has heads of random numbers: its scores are those of guessing."
 
 

@@ -9,7 +9,8 @@
   two labels); a label that no text or every text has is left out, and the key with the last of them. Its resamples
   follow from each text's placement value, to the first order (DeLong et al. 1988).
 - `calibration_error` is the expected calibration error of Guo et al. 2017: texts fall into 15 bins of equal width by
-  the probability of their answer, and each bin's distance between mean probability and accuracy is weighed by its size.
+  the probability of their answer, and each bin's distance between mean probability and accuracy is weighed by its size
+  (see `calibration`).
 
 Without any text every score is 0 and `roc_auc` is left out.
 
@@ -23,12 +24,12 @@ from functools import partial
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
+from tandem.evaluation.calibration import N_BINS, confidence_bins, error_of_gaps
 from tandem.evaluation.predicting import Predictions
 from tandem.evaluation.span_counts import Booleans
 from tandem.evaluation.text_counts import Counts, Part, Reals, Row, Scored, class_counts, ratio
 from tandem.tokens.ragged import Ints
 
-N_BINS = 15
 HEADLINE = (
     "accuracy",
     "balanced_accuracy",
@@ -69,10 +70,9 @@ def probability_counts(gold: Ints, answers: Ints, probabilities: Reals) -> Count
     surprise = -np.log(np.clip(probabilities[rows, np.where(is_known, gold, 0)], tiny, 1 - tiny))
     losses = np.column_stack([is_known, np.where(is_known, surprise, 0.0)])
     sure = probabilities[rows, np.minimum(answers, n_labels - 1)]
-    bins = np.clip(np.ceil(sure * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
     gaps = np.zeros((n_texts, 1 + N_BINS))
     gaps[:, 0] = 1
-    gaps[rows, 1 + bins] = (answers == gold) - sure
+    gaps[rows, 1 + confidence_bins(sure)] = (answers == gold) - sure
     parts = [Part(losses, _log_loss), Part(gaps, _calibration_error)]
     told = [1] if n_labels == 2 else range(n_labels)
     told = [label for label in told if 0 < np.count_nonzero(gold == label) < n_texts]
@@ -88,7 +88,7 @@ def _log_loss(sums: Reals) -> dict[str, Reals]:
 
 
 def _calibration_error(sums: Reals) -> dict[str, Reals]:
-    return {"calibration_error": ratio(np.abs(sums[:, 1:]).sum(axis=1), sums[:, 0])}
+    return {"calibration_error": error_of_gaps(sums[:, 1:], sums[:, 0])}
 
 
 def _placements(is_label: Booleans, scores: Reals) -> tuple[Reals, float]:

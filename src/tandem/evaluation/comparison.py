@@ -49,11 +49,15 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskComparison:
-    """A task's differences by score; `n_shared` is how many texts every run has, of those that a side has."""
+    """A task's differences by score; `n_shared` is how many texts every run has, of those that a side has.
+
+    `n_units` is how many units these make for the resamples: fewer, where texts of one group are drawn together.
+    """
 
     n_before: int
     n_after: int
     n_shared: int
+    n_units: int
     scores: Mapping[str, Difference]
 
 
@@ -120,9 +124,9 @@ def _check_names(names: Sequence[str]) -> None:
 
 def _score(matched: Mapping[str, Matched], *, n_resamples: int, seed: int) -> dict[str, _Scored]:
     """The headline scores of the comparable tasks, on the same resamples of texts for every run."""
-    texts = {task: found.texts for task, found in matched.items() if found.texts is not None}
+    units = {task: found.units for task, found in matched.items() if found.units is not None}
     parts: dict[tuple[str, int, int], list[Mapping[str, Reals]]] = {}
-    for weights in draw_weights(texts, n_resamples=n_resamples, seed=seed):
+    for weights in draw_weights(units, n_resamples=n_resamples, seed=seed):
         for task, drawn in weights.items():
             for side, runs in enumerate(matched[task].counts):
                 for number, counts in enumerate(runs):
@@ -135,19 +139,20 @@ def _score(matched: Mapping[str, Matched], *, n_resamples: int, seed: int) -> di
 
     return {
         task: {name: (scores(task, 0, name), scores(task, 1, name)) for name in matched[task].headlines}
-        for task in texts
+        for task in units
     }
 
 
 def _task_comparison(found: Matched, scored: _Scored | None) -> TaskComparison:
     def difference(name: str) -> Difference:
-        limits = None if scored is None else interval(*scored[name], n_texts=found.n_shared)
+        limits = None if scored is None else interval(*scored[name], n_units=found.n_units)
         return Difference(before=found.mean(0, name), after=found.mean(1, name), interval=limits)
 
     return TaskComparison(
         n_before=found.n_texts[0],
         n_after=found.n_texts[1],
         n_shared=found.n_shared,
+        n_units=found.n_units,
         scores={name: difference(name) for name in found.headlines},
     )
 
@@ -162,5 +167,5 @@ def _combined(matched: Mapping[str, Matched], scored: Mapping[str, _Scored]) -> 
     if len(scored) == len(matched):
         both = [[scored[task][found.f1][side] for task, found in matched.items()] for side in (0, 1)]
         before, after = (Scores(*(np.mean(part, axis=0) for part in zip(*side, strict=True))) for side in both)
-        limits = interval(before, after, n_texts=min(found.n_shared for found in matched.values()))
+        limits = interval(before, after, n_units=min(found.n_units for found in matched.values()))
     return Difference(before=means[0], after=means[1], interval=limits)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandem.evaluation.comparison_sources import Run, TaskAnswers, Text
+from tandem.evaluation.comparison_sources import Run, TaskAnswers, Text, Unit
 from tandem.evaluation.text_counts import Counts, class_counts, entity_counts
 
 CLASS_SCORES = ("accuracy", "macro_f1")
@@ -18,13 +18,21 @@ ENTITY_SCORES = ("precision", "recall", "f1", "token_accuracy")
 
 
 class Matched(NamedTuple):
-    """A task on both sides; if they are comparable, `texts` are those that all counts are of, in the same order."""
+    """A task on both sides; if they are comparable, `units` are those of the texts that all counts are of, in order.
+
+    Texts of one unit are drawn together.
+    """
 
     headlines: tuple[str, ...]
-    texts: list[Text] | None
+    units: list[Unit] | None
     counts: tuple[list[Counts], list[Counts]]
     n_texts: tuple[int, int]
     n_shared: int
+
+    @property
+    def n_units(self) -> int:
+        """How many units the shared texts make, where the sides are comparable."""
+        return len(set(self.units or ()))
 
     @property
     def f1(self) -> str:
@@ -53,10 +61,11 @@ def match_texts(task: str, sides: Sequence[Sequence[Run]], *, only_shared: bool)
     labels = {label for run in runs for label in run.labels}
     labels |= {answer for run in runs for pair in run.answers.values() for answer in pair if isinstance(answer, str)}
     numbers = {label: number for number, label in enumerate(sorted(labels))}
+    grouping = next((run for run in runs if run.groups), runs[0])
     before, after = ([_counts(run, texts, numbers) for run in side] for side in found)
     return Matched(
         headlines=ENTITY_SCORES if any(run.is_tagging for run in runs) else CLASS_SCORES,
-        texts=texts,
+        units=None if texts is None else [grouping.unit_of(text) for text in texts],
         counts=(before, after),
         n_texts=(_n_texts(found[0]), _n_texts(found[1])),
         n_shared=len(shared),

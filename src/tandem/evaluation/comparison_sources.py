@@ -9,7 +9,8 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,13 +24,24 @@ Text = tuple[str, int]
 """A text's corpus, and its row there."""
 Answer = str | list[str]
 """A label, or a tag for each word."""
+Unit = tuple[str, str, int]
+"""What is drawn as a whole: a corpus and its `group` or `row` of a number."""
 
 
 class TaskAnswers(NamedTuple):
-    """What a run answered to a task's test texts; `labels` are those that it knows, as far as it tells."""
+    """What a run answered to a task's test texts; `labels` are those that it knows, as far as it tells.
+
+    `groups` are the numbers of the groups of those texts that have one.
+    """
 
     labels: tuple[str, ...]
     answers: Mapping[Text, tuple[Answer, Answer]]  # gold, predicted
+    groups: Mapping[Text, int] = MappingProxyType({})
+
+    def unit_of(self, text: Text) -> Unit:
+        """What a text is drawn with: its group, or itself alone."""
+        corpus, row = text
+        return (corpus, "group", self.groups[text]) if text in self.groups else (corpus, "row", row)
 
     @property
     def is_tagging(self) -> bool:
@@ -54,17 +66,34 @@ def read_runs(revisions: Sequence[str]) -> list[Run]:
         return [_read_run(repo, revision) for revision in revisions]
 
 
-def parse_answers(lines: Sequence[bytes], where: str) -> dict[Text, tuple[Answer, Answer]]:
+def read_answers(folder: Path, task: str) -> TaskAnswers:
+    """Read a task's predictions from a folder that `evaluate` wrote.
+
+    Raises `TandemError` if they are missing or damaged.
+    """
+    path, labels = folder / "predictions" / f"{task}.jsonl", folder / "per_label" / f"{task}.csv"
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise TandemError(f"{path} cannot be read ({error.strerror}): run `dvc repro evaluate`") from error
+    known = _label_column(labels.read_text(encoding="utf-8", errors="replace")) if labels.is_file() else ()
+    return parse_answers(lines, str(path), known)
+
+
+def parse_answers(lines: Sequence[bytes], where: str, labels: tuple[str, ...] = ()) -> TaskAnswers:
     """Parse the lines of a predictions file; raises `TandemError` that names a damaged line of `where`."""
     answers: dict[Text, tuple[Answer, Answer]] = {}
+    groups: dict[Text, int] = {}
     for number, line in enumerate(lines, start=1):
-        text, pair = _parsed(line, f"{where}, line {number}")
+        text, pair, group = _parsed(line, f"{where}, line {number}")
         if text in answers:
             raise _damaged(f"{where}, line {number}", f"{text[0]} row {text[1]} stands there twice")
         answers[text] = pair
+        if group is not None:
+            groups[text] = group
     if len({type(gold) for gold, _ in answers.values()}) > 1:
         raise _damaged(where, "some answers are labels and some are tags")
-    return answers
+    return TaskAnswers(labels, answers, groups)
 
 
 @contextmanager
@@ -123,8 +152,8 @@ def _read(fs: Any, folder: str, revision: str, if_none: str) -> Run:
     for path in paths:
         task = PurePosixPath(path.replace("\\", "/")).stem
         where = f"{EVALUATED}/predictions/{task}.jsonl of {revision}"
-        answers = parse_answers(fs.read_bytes(path).splitlines(), where)
-        tasks[task] = TaskAnswers(_labels(fs, fs.join(folder, "per_label", f"{task}.csv")), answers)
+        labels = _labels(fs, fs.join(folder, "per_label", f"{task}.csv"))
+        tasks[task] = parse_answers(fs.read_bytes(path).splitlines(), where, labels)
     return Run(name=revision, tasks=tasks)
 
 
@@ -132,14 +161,19 @@ def _labels(fs: Any, path: str) -> tuple[str, ...]:
     """The labels that a run scored; none where it does not list them."""
     if not fs.exists(path):
         return ()
-    rows = csv.DictReader(fs.read_text(path, encoding="utf-8", errors="replace").splitlines())
+    return _label_column(fs.read_text(path, encoding="utf-8", errors="replace"))
+
+
+def _label_column(table: str) -> tuple[str, ...]:
+    rows = csv.DictReader(table.splitlines())
     return tuple(row["label"] for row in rows if row.get("label"))
 
 
-def _parsed(line: bytes, where: str) -> tuple[Text, tuple[Answer, Answer]]:
+def _parsed(line: bytes, where: str) -> tuple[Text, tuple[Answer, Answer], int | None]:
     try:
         row = orjson.loads(line)
         text, gold, predicted = (str(row["corpus"]), int(row["row"])), row["gold"], row["predicted"]
+        group = None if row.get("group") is None else int(row["group"])
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(where, str(error)) from error
     for answer in (gold, predicted):
@@ -147,7 +181,7 @@ def _parsed(line: bytes, where: str) -> tuple[Text, tuple[Answer, Answer]]:
             raise _damaged(where, f"expected a label or a list of tags, got {str(answer)[:40]}")
     if type(gold) is not type(predicted) or (isinstance(gold, list) and len(gold) != len(predicted)):
         raise _damaged(where, "gold and predicted answers differ in kind or in length")
-    return text, (gold, predicted)
+    return text, (gold, predicted), group
 
 
 def _is_tags(answer: Any) -> bool:

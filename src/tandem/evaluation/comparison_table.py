@@ -43,6 +43,7 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
                 "n_before": compared.n_before,
                 "n_after": compared.n_after,
                 "n_shared": compared.n_shared,
+                "n_units": compared.n_units,
                 "scores": {name: _plain(score) for name, score in compared.scores.items()},
             }
             for task, compared in found.tasks.items()
@@ -63,7 +64,8 @@ def _plain(score: Difference) -> dict[str, Any]:
 
 def _sizes(compared: TaskComparison) -> str:
     if compared.n_before == compared.n_after == compared.n_shared:
-        return f"{compared.n_shared:,} texts"
+        groups = f" in {compared.n_units:,} groups" if 0 < compared.n_units < compared.n_shared else ""
+        return f"{compared.n_shared:,} texts{groups}"
     return f"{compared.n_before:,} texts before and {compared.n_after:,} after, {compared.n_shared:,} shared"
 
 
@@ -105,6 +107,8 @@ def _words(found: Comparison) -> Iterator[str]:
             "same kind. They do not cover the training seed: trained with another one, either side may score "
             "otherwise. With several runs a side, `tandem compare --seeds A1,A2,A3 B1,B2,B3` covers both."
         )
+    if any(0 < task.n_units < task.n_shared for task in found.tasks.values()):
+        yield "Texts of one group (`corpora.*.group`) depend on each other: whole groups are drawn."
     yield (
         f"better, worse: the {LEVEL:.0%} interval excludes 0. Without any true difference that still happens to about "
         f"one score in {round(1 / (1 - LEVEL))}."

@@ -13,6 +13,7 @@ from tandem.artifacts import atomic_file
 from tandem.evaluation import curves
 from tandem.evaluation.curves import Values
 from tandem.evaluation.error_rows import ErrorRow, Row, error_rows
+from tandem.evaluation.operating_point import OperatingPoint
 from tandem.evaluation.predicting import Predictions
 
 
@@ -22,7 +23,8 @@ class TaskFacts:
 
     `per_label` rows have `label`, `precision`, `recall`, `f1`, `support`; `confusion` rows `actual`, `predicted`,
     `count`; `reliability` rows `bin`, `confidence`, `accuracy`, `count`; `curves` rows `label`, `threshold`, `recall`,
-    `precision`. `kinds` counts a tagging task's entities by what became of them.
+    `precision`. `kinds` counts a tagging task's entities by what became of them; `operating_point` is its bias on `O`
+    for a target recall, where one was asked for.
     """
 
     task: str
@@ -34,10 +36,18 @@ class TaskFacts:
     curves: Values
     errors: Sequence[ErrorRow]
     kinds: Mapping[str, int] = field(default_factory=dict)
+    operating_point: OperatingPoint | None = None
 
 
 def task_facts(
-    task: str, kind: str, *, rows: Sequence[Row], predictions: Predictions, per_label: Values, splits: Path
+    task: str,
+    kind: str,
+    *,
+    rows: Sequence[Row],
+    predictions: Predictions,
+    per_label: Values,
+    splits: Path,
+    operating_point: OperatingPoint | None = None,
 ) -> TaskFacts:
     """The facts of a task from its prediction rows on the test split, and the predictions that they were made from.
 
@@ -50,6 +60,7 @@ def task_facts(
         n_texts=len(rows),
         per_label=per_label,
         errors=error_rows(rows, splits),
+        operating_point=operating_point,
         **shown,
     )
 

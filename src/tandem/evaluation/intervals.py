@@ -1,14 +1,15 @@
 """How sure a score is: 95 % percentile intervals from bootstrap resamples of the texts (Efron and Tibshirani 1993).
 
 An interval says how a score would differ on other test texts of the same kind, and nothing about another training
-seed. Texts of one document depend on each other, so whole documents are drawn where they are known. Scores that
+seed. Texts of one group (a document, a template: `corpora.*.group`) depend on each other, so whole groups are drawn
+where they are known, a text without one being a group of its own (the cluster bootstrap). Scores that
 are the same in every resample (all texts right) have an interval of no width; noise adds to the calibration error of
 a resample, so that its interval lies high and may not hold the value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ LEVEL = 0.95
 _WEIGHTS_AT_ONCE = 4_000_000
 
 Interval = dict[str, Any]
-"""`value`, `low`, `high`, and the `n` units of the kind `unit` that were resampled."""
+"""`value`, `low`, `high`, and the `n` units of the kind `unit` (`texts` or `groups`) that were resampled."""
 
 
 def intervals(
@@ -30,11 +31,11 @@ def intervals(
 ) -> dict[str, Interval]:
     """The interval of each score that follows from the counts; none with fewer than two texts.
 
-    `groups` (texts,) are the numbers of the texts' documents.
+    `groups` (texts,) are equal for the texts that are drawn together.
     """
     units = np.arange(counts.n_texts) if groups is None else groups
     drawn = _draw([counts], [units], n_resamples, np.random.default_rng(seed))
-    return _of_scores(counts, drawn[0], len(np.unique(units)), _unit(groups))
+    return _of_scores(counts, drawn[0], units)
 
 
 def task_intervals(
@@ -42,8 +43,8 @@ def task_intervals(
 ) -> dict[str, Any]:
     """The intervals of every task's scores, and that of `combined_score`, the mean of the tasks' f1.
 
-    `groups` are the documents of all texts, by the number of the text. Tasks that share texts are resampled
-    together, the others independently.
+    `groups` are equal for the texts that are drawn together, by the number of the text. Tasks that share texts are
+    resampled together, the others independently.
     """
     units = {task: found.texts if groups is None else groups[found.texts] for task, found in scored.items()}
     found: dict[str, Any] = {}
@@ -52,14 +53,14 @@ def task_intervals(
         rng = np.random.default_rng([seed, number])
         drawn = _draw([scored[task].counts for task in tasks], [units[task] for task in tasks], n_resamples, rng)
         for task, scores in zip(tasks, drawn, strict=True):
-            found[task] = _of_scores(scored[task].counts, scores, len(np.unique(units[task])), _unit(groups))
+            found[task] = _of_scores(scored[task].counts, scores, units[task])
             if len(units[task]):
                 f1s[task] = scores[scored[task].f1_name]
-    n_units = len(np.unique(np.concatenate(list(units.values())))) if units else 0
-    if n_units > 1:
+    everything = [_different(numbers) for numbers in (units.values(), (found.texts for found in scored.values()))]
+    if everything[0] > 1:
         value = float(np.mean([scored[task].f1 for task in f1s]))
         combined = np.mean(list(f1s.values()), axis=0)
-        found["combined_score"] = _interval(value, combined, n_units, _unit(groups))
+        found["combined_score"] = _interval(value, combined, *everything)
     return found
 
 
@@ -67,10 +68,10 @@ def resampled_weights(n_units: int, n_resamples: int, rng: np.random.Generator) 
     """How often each resample holds each unit, a few resamples at a time: (some resamples, units)."""
     at_once = max(1, _WEIGHTS_AT_ONCE // max(1, n_units))
     for first in range(0, n_resamples, at_once):
-        weights: Reals = np.zeros((min(at_once, n_resamples - first), n_units))
+        weights: Reals = np.empty((min(at_once, n_resamples - first), n_units))
         for row in weights:
             drawn = rng.integers(max(1, n_units), size=n_units, dtype=np.int32)
-            row[:] = np.bincount(drawn, minlength=n_units)
+            row[:] = np.bincount(drawn.astype(np.int64), minlength=n_units)  # which it casts to anyway, but slowly
         yield weights
 
 
@@ -102,19 +103,21 @@ def _sharing(units: Mapping[str, Ints]) -> list[list[str]]:
     return [names for names, _ in clusters]
 
 
-def _of_scores(counts: Counts, drawn: Mapping[str, Reals], n_units: int, unit: str) -> dict[str, Interval]:
+def _different(numbers: Iterable[Ints]) -> int:
+    return len(np.unique(np.concatenate([np.empty(0, dtype=np.int64), *numbers])))
+
+
+def _of_scores(counts: Counts, drawn: Mapping[str, Reals], units: Ints) -> dict[str, Interval]:
+    n_units = _different([units])
     if n_units < 2:
         return {}
-    return {name: _interval(value, drawn[name], n_units, unit) for name, value in counts.totals().items()}
+    return {name: _interval(value, drawn[name], n_units, len(units)) for name, value in counts.totals().items()}
 
 
-def _interval(value: float, drawn: Reals, n_units: int, unit: str) -> Interval:
+def _interval(value: float, drawn: Reals, n_units: int, n_texts: int) -> Interval:
     """Resamples for which a score is undefined are left out."""
     tail = (1 - LEVEL) / 2
     defined = drawn[np.isfinite(drawn)]
     low, high = np.quantile(defined, [tail, 1 - tail]) if len(defined) else (value, value)
+    unit = "texts" if n_units == n_texts else "groups"
     return {"value": value, "low": float(low), "high": float(high), "n": n_units, "unit": unit}
-
-
-def _unit(groups: Ints | None) -> str:
-    return "texts" if groups is None else "documents"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -33,6 +34,21 @@ def table(*names: str) -> Element:
 def table_row(*values: str) -> Element:
     """A row of cells."""
     return element("tr", *(element("td", value) for value in values))
+
+
+def figure(title: str, about: str, *content: Element, is_wide: bool = False) -> Element:
+    """A figure under its title and a line that says how to read it."""
+    caption = element("figcaption", element("h3", title), about)
+    return element("figure", caption, *content, class_="wide" if is_wide else None)
+
+
+def line_legend(labels: Sequence[str]) -> Element:
+    """The names of a plot's lines, in the order of their colours."""
+    items = (
+        element("li", element("i", class_=f"s{number}"), element("span", label))
+        for number, label in enumerate(labels, start=1)
+    )
+    return element("ul", *items, class_="legend")
 
 
 def _append_text(made: Element, text: str) -> None:

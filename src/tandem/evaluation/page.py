@@ -20,6 +20,8 @@ from tandem.evaluation.facts import TaskFacts
 from tandem.evaluation.markup import markup
 from tandem.evaluation.page_scores import score_section, top
 from tandem.evaluation.page_sections import errors_section, footer, task_section
+from tandem.evaluation.page_sharing import sharing_section
+from tandem.evaluation.sharing import Sharing
 
 TEXT_BUDGET = 4_000_000
 """Bytes of texts in a page; with the plots it stays under 5 MB."""
@@ -33,15 +35,17 @@ def write_page(
     scores: Mapping[str, Any],
     intervals: Mapping[str, Any] | None,
     tasks: Sequence[TaskFacts],
+    sharing: Sharing | None = None,
     text_budget: int = TEXT_BUDGET,
 ) -> None:
     """Write the page; the same values give the same bytes.
 
     `scores` are the metrics of `evaluate.json`; `intervals` has `low` and `high` for each score that has an interval,
-    nested as the scores are, or is None.
+    nested as the scores are, or is None. `sharing` compares a task trained alone, of which the page then is.
     """
     sections = [
-        *top(tasks),
+        *top(tasks, has_sharing=sharing is not None),
+        *([] if sharing is None else [sharing_section(sharing)]),
         score_section(scores, intervals or {}, tasks),
         *(task_section(facts) for facts in tasks),
         errors_section(tasks),

@@ -12,7 +12,7 @@ HEADLINE = {"classification": "macro_f1", "tagging": "f1"}
 CARD_NAMES = {"macro_f1": "macro F1", "f1": "strict entity F1"}
 
 
-def top(tasks: Sequence[TaskFacts]) -> tuple[Element, Element]:
+def top(tasks: Sequence[TaskFacts], *, has_sharing: bool = False) -> tuple[Element, Element]:
     """The title with what was evaluated, and the links to the sections."""
     texts = ", ".join(f"{facts.n_texts:,} texts for {facts.task}" for facts in tasks)
     title = element(
@@ -21,7 +21,8 @@ def top(tasks: Sequence[TaskFacts]) -> tuple[Element, Element]:
         element("p", f"Test split: {texts}."),
     )
     title.set("class", "top")
-    names = [("Scores", "#scores"), *((facts.task, f"#task-{facts.task}") for facts in tasks), ("Errors", "#errors")]
+    names = [("Sharing", "#sharing")] if has_sharing else []
+    names += [("Scores", "#scores"), *((facts.task, f"#task-{facts.task}") for facts in tasks), ("Errors", "#errors")]
     links = element("nav", element("div", *(element("a", name, href=href) for name, href in names)))
     return title, links
 

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from tandem.evaluation.curves import MISSED, SPURIOUS, Values
 from tandem.evaluation.facts import TaskFacts
-from tandem.evaluation.markup import Element, element, table, table_row
+from tandem.evaluation.markup import Element, element, figure, line_legend, table, table_row
+from tandem.evaluation.page_recall import recall_figure
 from tandem.evaluation.plots import curve_plot, heatmap, reliability_plot, support_plot
 
 MOST_CELLS = 24
@@ -26,6 +27,8 @@ def task_section(facts: TaskFacts) -> Element:
     detail = f"{facts.kind}, {facts.n_texts:,} texts, {len(facts.errors):,} with an error"
     figures = [*_by_label(facts), *_charts(facts)]
     names = "figures pairs" if len(figures) == 4 else "figures"
+    if facts.operating_point is not None:
+        figures.append(recall_figure(facts.operating_point, facts.task))
     if facts.kinds:
         figures.insert(0, _kinds(facts))
     return element(
@@ -42,17 +45,17 @@ def _charts(facts: TaskFacts) -> Iterator[Element]:
         about = (
             f"Of {unit} answered with some confidence, how many are right. On the dashed line, confidence is honest."
         )
-        yield _figure("Reliability", about, reliability_plot(facts.reliability, f"Reliability of {facts.task}"))
+        yield figure("Reliability", about, reliability_plot(facts.reliability, f"Reliability of {facts.task}"))
     if facts.curves:
         about = "Each class against the rest, by its probability."
         if facts.kinds:
             about = "If only the entities above a confidence were kept; a line ends where all are."
-        legend = _line_legend(list(dict.fromkeys(row["label"] for row in facts.curves)))
+        legend = line_legend(list(dict.fromkeys(row["label"] for row in facts.curves)))
         plot = curve_plot(facts.curves, f"Precision and recall of {facts.task}")
-        yield _figure("Precision and recall", about, plot, legend)
+        yield figure("Precision and recall", about, plot, legend)
     if sum(row["support"] > 0 for row in facts.per_label) > 2:
         about = "Rare labels are both harder to learn and more loosely measured."
-        yield _figure("F1 against support", about, support_plot(facts.per_label, f"F1 against support of {facts.task}"))
+        yield figure("F1 against support", about, support_plot(facts.per_label, f"F1 against support of {facts.task}"))
 
 
 def _kinds(facts: TaskFacts) -> Element:
@@ -70,7 +73,7 @@ def _kinds(facts: TaskFacts) -> Element:
         swatch = element("i", class_=f"swatch {kind}")
         legend.append(element("li", swatch, element("span", f"{KIND_NAMES[kind]} {count:,} ({share:.1%})")))
     about = "Gold and predicted entities, paired where they share words. Only correct ones count for the strict scores."
-    return _figure("What became of the entities", about, bar, legend, is_wide=True)
+    return figure("What became of the entities", about, bar, legend, is_wide=True)
 
 
 def _by_label(facts: TaskFacts) -> list[Element]:
@@ -92,13 +95,13 @@ def _by_label(facts: TaskFacts) -> list[Element]:
         return "#" + urlencode({"task": facts.task, "gold": gold, "predicted": predicted})
 
     plot = heatmap((rows, columns), counts, f"Confusion of {facts.task}", link)
-    confusion = _figure("Which is taken for which", about, element("div", plot, class_="scroll"))
+    confusion = figure("Which is taken for which", about, element("div", plot, class_="scroll"))
     scores = _label_table(facts.per_label)
     if len(columns) <= 6:
         confusion.append(scores)
         return [confusion]
     confusion.set("class", "double")
-    return [confusion, _figure("Scores by label", "Support counts the gold answers.", scores)]
+    return [confusion, figure("Scores by label", "Support counts the gold answers.", scores)]
 
 
 def _busiest(labels: list[str], counts: Mapping[tuple[str, str], int]) -> list[str]:
@@ -156,7 +159,7 @@ def footer(*, has_intervals: bool) -> Element:
     """What the numbers mean and do not mean."""
     covered = (
         "An interval covers the choice of test texts: how far the score would move with other texts of the same kind. "
-        "It does not cover the training seed."
+        "Texts of one group are drawn together. It does not cover the training seed."
     )
     wording = (
         "Wrong type: a predicted entity shares words with a gold one of another type. Wrong boundary: the type is "
@@ -165,16 +168,3 @@ def footer(*, has_intervals: bool) -> Element:
     )
     notes = [element("p", covered)] if has_intervals else []
     return element("footer", *notes, element("p", wording))
-
-
-def _figure(title: str, about: str, *content: Element, is_wide: bool = False) -> Element:
-    caption = element("figcaption", element("h3", title), about)
-    return element("figure", caption, *content, class_="wide" if is_wide else None)
-
-
-def _line_legend(labels: Sequence[str]) -> Element:
-    items = (
-        element("li", element("i", class_=f"s{number}"), element("span", label))
-        for number, label in enumerate(labels, start=1)
-    )
-    return element("ul", *items, class_="legend")

@@ -81,18 +81,25 @@ def _cell(box: Box, pair: tuple[str, str], count: int, total: int, link: Callabl
     return made if name == "right" else element("a", made, href=link(gold, predicted))
 
 
-def curve_plot(rows: Values, title: str) -> Element:
-    """Precision against recall, a line a label; rows of one label follow each other, recall ascending."""
+def curve_plot(rows: Values, title: str, *, threshold: str = "from confidence") -> Element:
+    """Precision against recall, a line a label; rows of one label follow each other, recall ascending.
+
+    A dot marks the row with a `mark` (what to say of it), or else the last, where everything is kept.
+    """
     made = [*_frame("recall", "precision")]
     for number, (label, group) in enumerate(groupby(rows, key=lambda row: row["label"]), start=1):
-        points = [(row["recall"], row["precision"], row["threshold"]) for row in group]
+        own = list(group)
+        points = [(row["recall"], row["precision"], row["threshold"]) for row in own]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (_place(point[0], point[1]) for point in points))
         made.append(element("polyline", points=line, class_=f"line s{number}{' bold' if label == ALL else ''}"))
         step = max(1, len(points) // 24)
-        for recall, precision, threshold in points[::step]:
-            text = f"{label}: precision {precision:.3f} at recall {recall:.3f}, from confidence {threshold:.3f}"
+        for recall, precision, value in points[::step]:
+            text = f"{label}: precision {precision:.3f} at recall {recall:.3f}, {threshold} {value:.3f}"
             made.append(_dot(_place(recall, precision), 6, "touch", text))
-        made.append(_dot(_place(*points[-1][:2]), 3.5, f"dot s{number}", f"{label}: everything kept"))
+        marked = next((row for row in own if "mark" in row), own[-1])
+        place = _place(marked["recall"], marked["precision"])
+        told = f"{label}: {marked.get('mark', 'everything kept')}"
+        made.append(_dot(place, 5 if "mark" in marked else 3.5, f"dot s{number}", told))
     return _picture(title, WIDTH, HEIGHT, made)
 
 

@@ -15,7 +15,10 @@ Row = dict[str, Any]
 
 
 def prediction_rows(examples: Examples, task: str, found: Predictions) -> list[Row]:
-    """Where each text stands in its corpus, the gold and the predicted answer, and how sure the model is of it."""
+    """Where each text stands in its corpus, the gold and the predicted answer, and how sure the model is of it.
+
+    Texts of one group have the same number as their `group`; a text without one lacks it.
+    """
     names = np.array(found.names, dtype=object)
     gold, answers = names[found.gold], names[found.answers()]
     sure = found.confidences().astype(np.float64).round(6).tolist()
@@ -33,6 +36,8 @@ def prediction_rows(examples: Examples, task: str, found: Predictions) -> list[R
             "predicted": answers[span].tolist() if is_tagging else answers[start],
             "confidence": sure[span],
         }
+        if store.text_groups[text] >= 0:
+            row["group"] = int(store.text_groups[text])
         rows.append(row | (_in_characters(store, text, row) if is_tagging else {}))
     return rows
 

@@ -9,6 +9,7 @@ from tandem.evaluation.card import CardFacts, count_texts, write_card
 from tandem.evaluation.facts import task_facts, write_plot_tables
 from tandem.evaluation.page import write_page
 from tandem.evaluation.report import Evaluation
+from tandem.evaluation.sharing import Sharing
 from tandem.model.pretrained import locate
 from tandem.model.weights import read_config
 from tandem.params import Params
@@ -16,10 +17,11 @@ from tandem.params import Params
 _ON_THE_CARD = ("tasks", "tokenize_align", "model", "train")
 
 
-def publish(evaluation: Evaluation, params: Params, splits: Path, folder: Path) -> None:
+def publish(evaluation: Evaluation, params: Params, splits: Path, folder: Path, sharing: Sharing | None = None) -> None:
     """Write `report.html`, `plots/` and `model_card.md` beside what `evaluation.write` left in `folder`.
 
-    The test texts are those of `splits` (`data/split`); raises `TandemError` if one is missing there.
+    The test texts are those of `splits` (`data/split`); a twin's page also says what `sharing` does. Raises
+    `TandemError` if a text is missing.
     """
     tasks = [
         task_facts(
@@ -29,12 +31,13 @@ def publish(evaluation: Evaluation, params: Params, splits: Path, folder: Path) 
             predictions=found,
             per_label=evaluation.after[task].per_label,
             splits=splits,
+            operating_point=evaluation.operating_points.get(task),
         )
         for task, found in evaluation.predictions.items()
     ]
     scores, intervals = evaluation.metrics(), evaluation.intervals
     write_plot_tables(folder / "plots", tasks)
-    write_page(folder / "report.html", scores=scores, intervals=intervals, tasks=tasks)
+    write_page(folder / "report.html", scores=scores, intervals=intervals, tasks=tasks, sharing=sharing)
     settings = asdict(params)
     facts = CardFacts(
         pretrained=params.model.pretrained,

@@ -1,4 +1,4 @@
-"""What `evaluate` leaves behind: the metrics, and for each task its predictions, scores by label and confusions."""
+"""What `evaluate` leaves behind: the metrics, and for each task its predictions and scores by label."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tandem.evaluation.intervals import task_intervals
 from tandem.evaluation.operating_point import OperatingPoint
 from tandem.evaluation.predicting import Predictions
 from tandem.evaluation.prediction_rows import Row, prediction_rows
-from tandem.evaluation.scores import Scored, confusion
+from tandem.evaluation.scores import Scored
 from tandem.tokens.examples import Examples
 
 
@@ -27,7 +27,8 @@ class Evaluation:
     The untrained model is the pretrained encoder with heads drawn at random. Its scores, `before`, are those of
     guessing: they owe what they have to the balance of the labels, and only what `after` adds to them was learnt.
 
-    `predictions` are the trained model's: decoded, calibrated, and without the bias of an operating point.
+    `predictions` are the trained model's: decoded, calibrated, and without the bias of an operating point. The
+    resamples of the intervals derive from `seed`.
     """
 
     after: Mapping[str, Scored]
@@ -35,6 +36,7 @@ class Evaluation:
     predictions: Mapping[str, Predictions]
     examples: Examples
     decoding: str
+    seed: int
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     operating_points: Mapping[str, OperatingPoint] = field(default_factory=dict)
 
@@ -45,8 +47,8 @@ class Evaluation:
 
     @cached_property
     def intervals(self) -> dict[str, Any]:
-        """How sure each of the trained model's scores is, by task."""
-        return task_intervals(self.after)
+        """How sure each of the trained model's scores is, by task; texts of one group are drawn together."""
+        return task_intervals(self.after, groups=self.examples.shelf.text_units, seed=self.seed)
 
     def metrics(self) -> dict[str, Any]:
         """The headline scores by task, their mean, the same of the untrained model, and what was chosen on valid."""
@@ -71,10 +73,9 @@ class Evaluation:
         with atomic_folder(folder) as partial:
             write_json(partial / "calibration.json", self.reading())
             write_json(partial / "intervals.json", self.intervals)
-            for task, found in self.predictions.items():
+            for task in self.predictions:
                 write_jsonl(partial / "predictions" / f"{task}.jsonl", self.rows[task])
                 _write_csv(partial / "per_label" / f"{task}.csv", self.after[task].per_label)
-                _write_csv(partial / "confusion" / f"{task}.csv", confusion(found))
             for task, point in self.operating_points.items():
                 _write_csv(partial / "operating_point" / f"{task}.csv", point.rows())
 

@@ -48,6 +48,7 @@ def run_evaluation(params: Params, *, model: Path, tokens: Path, hardware: Path)
         test,
         execution,
         settings=params.evaluate,
+        seed=params.seed,
         valid=open_examples(tokens, params, "valid") if params.evaluate.needs_valid else None,
         train=open_examples(tokens, params, "train"),
     )
@@ -60,12 +61,14 @@ def evaluate_model(
     execution: Execution,
     *,
     settings: Evaluate,
+    seed: int,
     valid: Examples | None = None,
     train: Examples | None = None,
 ) -> Evaluation:
     """Score the trained model, and the one it began as, on the test split.
 
-    `valid` is needed if the settings choose anything on it; `train` tells which entities were seen in training.
+    `valid` is needed if the settings choose anything on it; `train` tells which entities were seen in training;
+    the resamples of the intervals derive from `seed`.
     """
     limit = PassLimit(execution.pass_size)
     before = _predict(untrained, test, execution, limit, "predict before training")
@@ -90,6 +93,7 @@ def evaluate_model(
         predictions=after,
         examples=test,
         decoding=settings.decoding,
+        seed=seed,
         calibrations=calibrations,
         operating_points=points,
     )

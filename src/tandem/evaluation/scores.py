@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
 
 from tandem.evaluation.class_scores import score_classes
 from tandem.evaluation.entity_scores import score_entities, tagged_words
@@ -17,7 +16,7 @@ from tandem.evaluation.predicting import Predictions
 from tandem.evaluation.span_counts import same_spans, spans_in
 from tandem.evaluation.text_counts import Row, Scored, class_counts
 
-__all__ = ["SCORERS", "Row", "Scored", "confusion", "quick_f1", "score_classes", "score_entities", "tag_sequences"]
+__all__ = ["SCORERS", "Row", "Scored", "quick_f1", "score_classes", "score_entities", "tag_sequences"]
 
 SCORERS: Mapping[str, Callable[[Predictions], Scored]] = {"classification": score_classes, "tagging": score_entities}
 
@@ -31,22 +30,6 @@ def quick_f1(predictions: Predictions, kind: str) -> float:
     actual, predicted = (spans.keep(spans.is_legal) for spans in (spans_in(gold), spans_in(found)))
     sides = len(actual.starts) + len(predicted.starts)
     return float(2 * np.count_nonzero(same_spans(actual, predicted)) / sides) if sides else 0.0
-
-
-def confusion(predictions: Predictions) -> list[Row]:
-    """How often each gold name was answered with each name: one row a pair that occurs."""
-    answers = predictions.answers()
-    if len(answers) == 0:
-        return []
-    counts = confusion_matrix(predictions.gold, answers, labels=range(len(predictions.names)))
-    return [
-        {
-            "actual": predictions.names[gold],
-            "predicted": predictions.names[answer],
-            "count": int(counts[gold, answer]),
-        }
-        for gold, answer in np.argwhere(counts > 0)
-    ]
 
 
 def tag_sequences(predictions: Predictions) -> tuple[list[list[str]], list[list[str]]]:

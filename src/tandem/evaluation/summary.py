@@ -11,23 +11,27 @@ from rich.table import Table
 
 from tandem.artifacts import read_json
 from tandem.errors import TandemError
+from tandem.evaluation.intervals import LEVEL
+from tandem.evaluation.sharing import told
 
 
 def print_summary(metrics: Path) -> None:
-    """Print scores before and after training, and the parity with the reference, from the metrics of a run.
+    """Print scores before and after training, what sharing does, and the parity with the reference, from metrics.
 
     Raises `TandemError` if the run has not come so far.
     """
     console = Console()
     try:
-        tables = [_scores(read_json(metrics / "evaluate.json")), _parity(read_json(metrics / "parity_check.json"))]
+        scores = read_json(metrics / "evaluate.json")
+        parity = read_json(metrics / "parity_check.json")
+        tables = [_scores(scores), *_sharing(metrics / "twins", scores), _parity(parity)]
     except (KeyError, TypeError, AttributeError) as error:
         raise TandemError(f"{metrics} holds metrics of another version ({error}): run `dvc repro`") from error
     console.print(*tables, sep="\n")
 
 
 def _scores(evaluation: dict[str, Any]) -> Table:
-    before = evaluation.pop("before")
+    before = evaluation["before"]
     table = Table("task", "score", "before", "after", title="Test split", title_justify="left")
     for row in range(2, 4):
         table.columns[row].justify = "right"
@@ -48,6 +52,29 @@ def _shown(value: float | None) -> str:
     if value is None:
         return "undefined"
     return str(value) if isinstance(value, int) else f"{value:.4f}"
+
+
+def _sharing(folder: Path, evaluation: dict[str, Any]) -> Iterator[Table]:
+    """A table of the single-task twins, where there are any; one of another run than the scores' is named as such."""
+    found = {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
+    if not found:
+        return
+    table = Table("task", "score", "alone", "shared", "difference", f"{LEVEL:.0%} interval", "verdict")
+    table.title, table.title_justify = "Does sharing help?", "left"
+    for column in table.columns[2:6]:
+        column.justify = "right"
+    for task, block in found.items():
+        name = block["f1_name"]
+        row = block[name]
+        if row["shared"] != evaluation.get(task, {}).get(name):
+            table.add_row(task, name, "", "", "", "", "of another run: dvc repro")
+            continue
+        interval = "" if row["low"] is None else f"{row['low']:+.4f} to {row['high']:+.4f}"
+        difference = "" if row["difference"] is None else f"{row['difference']:+.4f}"
+        table.add_row(
+            task, name, _shown(row["alone"]), _shown(row["shared"]), difference, interval, told(row["effect"])
+        )
+    yield table
 
 
 def _parity(parity: dict[str, Any]) -> Table:

@@ -14,6 +14,7 @@ from tandem.params.schema import (
     Task,
     TokenizeAlign,
     Train,
+    Twins,
 )
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "Task",
     "TokenizeAlign",
     "Train",
+    "Twins",
     "load_params",
 ]

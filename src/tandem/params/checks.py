@@ -23,6 +23,7 @@ def contradictions(params: Params) -> list[str]:
         *(text for name, task in params.tasks.items() for text in _task_contradictions(name, task, params.corpora)),
         *_number_contradictions(params),
         *_evaluate_contradictions(params),
+        *_twins_contradictions(params),
     ]
 
 
@@ -162,6 +163,18 @@ def _evaluate_contradictions(params: Params) -> list[str]:
     if params.evaluate.needs_valid and params.split.valid == 0 and not _has_valid_file(params):
         return ["evaluate.calibration and evaluate.target_recall need a valid split: split.valid must be above 0"]
     return []
+
+
+def _twins_contradictions(params: Params) -> list[str]:
+    asked, tasks = params.twins.tasks, params.tasks
+    if asked and len(tasks) < 2:
+        return [f"twins.tasks must be [] where there is one task alone, got {', '.join(asked)}: nothing is shared"]
+    odd = [task for task in asked if task not in tasks or asked.count(task) > 1]
+    if odd:
+        return [f"twins.tasks must name tasks ({', '.join(tasks)}), each once, got {', '.join(asked)}"]
+    weights = params.train.loss_weights
+    idle = [task for task in asked if isinstance(weights, dict) and not weights.get(task, 1)]
+    return [f"twins.tasks must name tasks that learn, but train.loss_weights.{task} is 0" for task in idle]
 
 
 def _has_valid_file(params: Params) -> bool:

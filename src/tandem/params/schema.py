@@ -79,12 +79,13 @@ class Clean:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Split:
-    """Sizes of the parts: fractions of the texts where below 1, counts from 1 on."""
+    """Sizes of the parts: fractions of the texts where below 1, counts from 1 on; and what they are drawn by."""
 
     valid: Annotated[float, Field(ge=0)]
     test: Annotated[float, Field(ge=0)]
     sample: Annotated[float, Field(gt=0, le=1)]
     stratify: bool
+    seed: Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -122,6 +123,7 @@ class Train:
     schedule: Literal["combined", "separate", "alternating", "random", "proportional", "temperature"]
     temperature: Annotated[float, Field(ge=0)]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
+    epoch_steps: Count | None
     max_steps: Count | None
     patience: Count | None
     select_by: str
@@ -175,6 +177,14 @@ class Evaluate:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Twins:
+    """Which tasks are trained alone as well, and for how many steps."""
+
+    tasks: Names
+    steps: Literal["shared", "own"]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class ParityCheck:
     """What is compared with the reference, and how close it must be."""
 
@@ -197,6 +207,7 @@ class Params:
     model: Model
     train: Train
     evaluate: Evaluate
+    twins: Twins
     parity_check: ParityCheck
 
     def corpus(self, name: str) -> Corpus:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.artifacts import atomic_folder
-from tandem.corpora.records import Record, read_records
-from tandem.corpora.splitting import SPLITS, text_key
+from tandem.corpora.records import SPLITS, Record, read_records
+from tandem.corpora.splitting import text_key
 from tandem.errors import TandemError
 from tandem.params import TokenizeAlign
 from tandem.tokens.alignment import (
@@ -56,13 +56,14 @@ def tokenize_corpus(splits: Path, tokens: Path, tokenizer: Tokenizer, settings: 
 
 
 class Packer:
-    """Turns records into stores in memory; keeps the words that it has met between calls."""
+    """Turns records into stores in memory; keeps the words and the groups that it has met between calls."""
 
     def __init__(self, tokenizer: Tokenizer, settings: TokenizeAlign, vocabularies: Vocabularies) -> None:
         self.meta = _meta_of(tokenizer, settings, vocabularies)
         self._tokenizer = tokenizer
         self._settings = settings
         self._lexicon = Lexicon(tokenizer)
+        self._groups: dict[str, int] = {}
 
     def pack(self, records: Sequence[Record]) -> tuple[TokenStore, Coverage]:
         """Pack records, in their order; where one has tags, it has as many as words."""
@@ -86,9 +87,13 @@ class Packer:
             **_characters(records),
             text_keys=np.fromiter(map(text_key, records), dtype=np.uint64, count=len(records)),
             text_rows=np.fromiter((record.row for record in records), dtype=np.int32, count=len(records)),
+            text_groups=np.fromiter(map(self._group_of, records), dtype=np.int32, count=len(records)),
             **self._targets(records, encoded, reading, len(pieces)),
         )
         return store, _coverage(encoded, windows, reading, tokenizer)
+
+    def _group_of(self, record: Record) -> int:
+        return -1 if record.group is None else self._groups.setdefault(record.group, len(self._groups))
 
     def _targets(
         self, records: Sequence[Record], encoded: EncodedTexts, reading: Reading, n_places: int

@@ -73,6 +73,14 @@ class Shelf:
         """Equal for equal texts: (texts)."""
         return np.concatenate([store.text_keys for store in self.stores])
 
+    @cached_property
+    def text_units(self) -> Ints:
+        """Equal for the texts of one group of a corpus, and for no others: (texts)."""
+        first_groups = starts_of([int(store.text_groups.max(initial=-1)) + 1 for store in self.stores])
+        groups = self._joined(lambda store: store.text_groups)
+        stores = np.repeat(np.arange(len(self.stores)), np.diff(self.first_texts))
+        return np.where(groups < 0, np.arange(self.n_texts), self.n_texts + first_groups[stores] + groups)
+
     @property
     def n_texts(self) -> int:
         """Number of texts."""

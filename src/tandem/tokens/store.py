@@ -21,7 +21,7 @@ from tandem.artifacts import read_json, write_json
 from tandem.errors import TandemError
 from tandem.tokens.ragged import GrowingArray, Ints, spread
 
-VERSION = 2
+VERSION = 3
 _ARRAYS = {
     "pieces": np.int32,
     "window_starts": np.int64,
@@ -32,6 +32,7 @@ _ARRAYS = {
     "word_ends": np.int32,
     "text_keys": np.uint64,
     "text_rows": np.int32,
+    "text_groups": np.int32,
 }
 _TAGGING_ARRAYS = ("piece_tags", "word_tags")
 _CLASSIFICATION_ARRAYS = ("text_labels",)
@@ -81,7 +82,8 @@ class TokenStore:
     `piece_tags` (pieces): what is learnt there; `text_labels` (texts);
     `word_starts` (texts + 1) and `word_tags` (words): what is right;
     `word_begins` and `word_ends` (words): from which to which character of its text a word goes, -1 without a text;
-    `text_keys` (texts): equal for equal texts; `text_rows` (texts): where each stands in the raw file.
+    `text_keys` (texts): equal for equal texts; `text_rows` (texts): where each stands in the raw file;
+    `text_groups` (texts): equal for the texts of one group (a document, say) of the corpus, -1 for those of none.
     """
 
     corpus: str = ""
@@ -95,6 +97,7 @@ class TokenStore:
     word_ends: NDArray[np.int32]
     text_keys: NDArray[np.uint64]
     text_rows: NDArray[np.int32]
+    text_groups: NDArray[np.int32]
     piece_tags: Mapping[str, NDArray[np.int16]]
     text_labels: Mapping[str, NDArray[np.int16]]
     word_tags: Mapping[str, NDArray[np.int16]]

@@ -11,8 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.corpora.records import Record, read_records
-from tandem.corpora.splitting import SPLITS
+from tandem.corpora.records import SPLITS, Record, read_records
 from tandem.corpora.tag_schemes import tag_names
 from tandem.errors import TandemError
 from tandem.tokens.ragged import IGNORED

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -78,8 +78,8 @@ def is_launched() -> bool:
     return distributed.is_torchelastic_launched()
 
 
-def launch(module: str, n_processes: int) -> None:
-    """Run `python -m module` in as many processes on this machine, as `torchrun` does.
+def launch(module: str, n_processes: int, words: Sequence[str] = ()) -> None:
+    """Run `python -m module words...` in as many processes on this machine, as `torchrun` does.
 
     Raises `TandemError` if one of them fails.
     """
@@ -88,7 +88,7 @@ def launch(module: str, n_processes: int) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
 
     try:
-        run.main(["--standalone", "--nproc-per-node", str(n_processes), "--module", module])
+        run.main(["--standalone", "--nproc-per-node", str(n_processes), "--module", module, *words])
     except ChildFailedError as error:
         raise TandemError(f"one of {n_processes} processes failed; what it said stands above") from error
 

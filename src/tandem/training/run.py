@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,18 +42,20 @@ class Places:
     history: Path
 
 
-def run_training(params: Params, places: Places, *, score: Scorer, module: str, n_local: int) -> str:
+def run_training(
+    params: Params, places: Places, *, score: Scorer, module: str, words: Sequence[str] = (), n_local: int
+) -> str:
     """Train, write model and history, and tell the outcome in a line (the first process of several alone does).
 
     The machine's devices are used as the probe found them: with several, `module`, which called this, runs again
-    once for each; `n_local` is how many of such processes share this machine. Raises `TandemError` if a task has no
-    training text, the stores do not fit the encoder, the machine cannot do what the params ask, or another training
-    runs here.
+    once for each, with the same `words`; `n_local` is how many of such processes share this machine. Raises
+    `TandemError` if a task has no training text, the stores do not fit the encoder, the machine cannot do what the
+    params ask, or another training runs here.
     """
     pretrained = locate(params.model.pretrained)
     execution = probe(params, read_config(pretrained), places.hardware).execution
     if execution.n_devices > 1 and not is_launched():
-        launch(module, execution.n_devices)
+        launch(module, execution.n_devices, words)
         return f"{execution.n_devices} processes, one a device"
     with joined_crew(execution, n_local) as (crew, own), _alone_here(crew, places.work):
         prepare_torch(own, is_deterministic=params.train.deterministic)
@@ -66,7 +69,7 @@ def _alone_here(crew: Crew, work: Path) -> AbstractContextManager[None]:
 
 def _run_in(crew: Crew, execution: Execution, params: Params, places: Places, pretrained: Path, score: Scorer) -> str:
     train, valid, test = (open_examples(places.tokens, params, split) for split in ("train", "valid", "test"))
-    fair = train.without(np.concatenate([split.shelf.text_keys for split in (valid, test)]))
+    fair = without_leaks(train, valid, test)
     _check(fair)
     model = build_model(pretrained, train.labels, train.kinds, params.model, seed=params.seed)
     model.to(execution.device)
@@ -83,6 +86,11 @@ def _run_in(crew: Crew, execution: Execution, params: Params, places: Places, pr
     n_leaked = sum(len(train.members[task]) - len(texts) for task, texts in fair.members.items())
     leaked = f"; {n_leaked} texts of other corpora's valid or test left out" if n_leaked else ""
     return f"{count_trainable(model):,} parameters, {history.summary()}{leaked}"
+
+
+def without_leaks(train: Examples, *held_out: Examples) -> Examples:
+    """The training examples without the texts that another corpus has in a split that is held out."""
+    return train.without(np.concatenate([split.shelf.text_keys for split in held_out]))
 
 
 def run_key(params: Params, tokens: Path, pretrained: Path) -> str:

@@ -4,7 +4,7 @@ A task's n-th turn takes the n-th batch of its stream of texts (`streams`). With
 turns that the task has in a step, an epoch is ceil(max over tasks of n_batches / share) steps: as many as it takes
 until every task is expected to have seen all of its texts at least once, while those with fewer cycle. Under
 `separate` a task has share 1 while it is at its turn, so each pass over each task's texts is an epoch of its own.
-A task without batches of its own takes no turn.
+`epoch_steps`, where set, says how many steps an epoch has instead. A task without batches of its own takes no turn.
 """
 
 from __future__ import annotations
@@ -98,10 +98,17 @@ def _weight(count: int, settings: Train) -> Fraction:
 def _epoch_lengths(n_batches: Mapping[str, int], settings: Train) -> list[int]:
     """The steps of each epoch of the run, in order."""
     if settings.schedule == "separate":
-        return [count for count in n_batches.values() if count for _ in range(settings.epochs)]
+        return [count for count in _own_epochs(n_batches, settings) if count for _ in range(settings.epochs)]
+    if settings.epoch_steps is not None:
+        return [settings.epoch_steps] * settings.epochs
     shares = turn_shares(n_batches, settings)
     longest = max(count / shares[task] for task, count in n_batches.items() if count)
     return [math.ceil(longest)] * settings.epochs
+
+
+def _own_epochs(n_batches: Mapping[str, int], settings: Train) -> list[int]:
+    """The steps of an epoch of each task's own, under `separate`; 0 for a task without a batch."""
+    return [settings.epoch_steps or count if count else 0 for count in n_batches.values()]
 
 
 def _turns(n_batches: Mapping[str, int], settings: Train, n_steps: int, *, seed: int) -> NDArray[np.bool_]:
@@ -112,7 +119,7 @@ def _turns(n_batches: Mapping[str, int], settings: Train, n_steps: int, *, seed:
     if settings.schedule == "combined":
         turns[:, active] = True
     elif settings.schedule == "separate":
-        ends = np.cumsum(list(n_batches.values())) * settings.epochs
+        ends = np.cumsum(_own_epochs(n_batches, settings)) * settings.epochs
         turns[steps, np.searchsorted(ends, steps, side="right")] = True
     elif settings.schedule == "alternating":
         turns[steps, active[steps % len(active)]] = True
