@@ -17,7 +17,6 @@ from torch.nn import functional
 from tandem.model.dropout import Dropout, Mask
 from tandem.model.layouts import Block, Blocks, Layout, Unpadded
 
-
 _KEPT_LENGTH = 2  # a text's weights are kept for the gradient up to so many head widths of pieces
 
 
@@ -68,10 +67,10 @@ def attend(stacked: Tensor, blocks: Blocks, mask: Mask | None) -> Tensor:
 
 
 class _Weights(NamedTuple):
-    """How much of each piece each takes: (rows * heads, seq, seq), at least in float32; whole, and what dropout left."""
+    """How much of each piece each takes: both (rows * heads, seq, seq), at least in float32."""
 
     whole: Tensor
-    dropped: Tensor
+    dropped: Tensor  # what dropout left of it
 
 
 class _Attend(torch.autograd.Function):
