@@ -5,7 +5,7 @@ import pytest
 
 from tandem.evaluation.class_scores import score_classes
 from tandem.evaluation.entity_scores import score_entities
-from tandem.evaluation.intervals import intervals, task_intervals
+from tandem.evaluation.intervals import intervals, tail_of, task_intervals
 from tandem.evaluation.text_counts import class_counts
 from tests.evaluation.made_up import predictions, random_tags, tagging
 
@@ -73,6 +73,22 @@ def test_groups_are_drawn_whole():
     assert by_document == pytest.approx(alone | {"unit": "groups"})
     by_text = intervals(copies, seed=5)["mcc"]
     assert by_text["high"] - by_text["low"] < 0.7 * (alone["high"] - alone["low"])
+
+
+def test_few_units_have_wider_tails_than_the_plain_percentiles():
+    assert tail_of(10**6) == pytest.approx(0.025, abs=1e-6)
+    assert tail_of(30) == pytest.approx(0.0188, abs=1e-4)
+    assert tail_of(2) < 1e-6
+
+
+def test_the_truth_is_covered_as_often_as_said_by_two_dozen_texts():
+    rng, covered = np.random.default_rng(11), 0
+    for _ in range(150):
+        gold = rng.integers(2, size=24)
+        answers = np.where(rng.random(24) < 0.7, gold, 1 - gold)
+        found = intervals(class_counts(gold, answers, 2), n_resamples=300, seed=int(rng.integers(1000)))["accuracy"]
+        covered += found["low"] <= 0.7 <= found["high"]
+    assert 0.92 <= covered / 150 <= 0.99
 
 
 def test_the_unit_is_named_by_what_the_groups_come_to():

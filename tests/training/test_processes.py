@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tandem.training.processes import launch
 from tests.training.crew_gradients import gradients
 
 ROOT = Path(__file__).parents[2]
@@ -58,3 +59,12 @@ def test_a_process_without_a_window_of_its_own_takes_part(folders, tiny_encoder,
     found = by_processes(folders, tiny_encoder, target, n_processes=4, tokens=60, n_texts=1)
     expected = gradients(folders, tiny_encoder, tokens=100_000, n_texts=1)
     assert_same(found, {**expected, "pieces": found["pieces"]})
+
+
+def test_every_process_is_given_the_words_of_the_command(monkeypatch):
+    from torch.distributed import run  # noqa: PLC0415 - slow
+
+    calls = []
+    monkeypatch.setattr(run, "main", calls.append)
+    launch("stages.train_twin", 2, ["entities"])
+    assert calls == [["--standalone", "--nproc-per-node", "2", "--module", "stages.train_twin", "entities"]]

@@ -16,10 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 from tandem.evaluation.comparison_sources import Unit
-from tandem.evaluation.intervals import LEVEL, resampled_weights
+from tandem.evaluation.intervals import LEVEL, resampled_weights, tail_of
 from tandem.evaluation.text_counts import Reals
 
 DIGITS = 12
@@ -44,7 +44,7 @@ def interval(before: Scores, after: Scores, *, n_units: int) -> tuple[float, flo
         return -1.0, 1.0
     differences = after.resampled.mean(axis=0) - before.resampled.mean(axis=0)
     if len(before.whole) == len(after.whole) == 1:
-        tail = ndtr(np.sqrt(n_units / (n_units - 1)) * stdtrit(n_units - 1, (1 - LEVEL) / 2))
+        tail = tail_of(n_units)
         low, high = np.quantile(differences, (tail, 1 - tail))
     else:
         centre = after.whole.mean() - before.whole.mean()

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 from tandem.evaluation.text_counts import Counts, Reals, Scored
 from tandem.tokens.ragged import Ints
@@ -75,6 +76,15 @@ def resampled_weights(n_units: int, n_resamples: int, rng: np.random.Generator) 
         yield weights
 
 
+def tail_of(n_units: int) -> float:
+    """The share of the resamples beyond either end of an interval of `n_units`, at least 2.
+
+    Where they are few the plain percentiles are too narrow, so that the tails are those of Student's t (Hesterberg
+    2015, "expanded percentile").
+    """
+    return float(ndtr(np.sqrt(n_units / (n_units - 1)) * stdtrit(n_units - 1, (1 - LEVEL) / 2)))
+
+
 def _draw(
     counts: Sequence[Counts], units: Sequence[Ints], n_resamples: int, rng: np.random.Generator
 ) -> list[dict[str, Reals]]:
@@ -116,7 +126,7 @@ def _of_scores(counts: Counts, drawn: Mapping[str, Reals], units: Ints) -> dict[
 
 def _interval(value: float, drawn: Reals, n_units: int, n_texts: int) -> Interval:
     """Resamples for which a score is undefined are left out."""
-    tail = (1 - LEVEL) / 2
+    tail = tail_of(n_units)
     defined = drawn[np.isfinite(drawn)]
     low, high = np.quantile(defined, [tail, 1 - tail]) if len(defined) else (value, value)
     unit = "texts" if n_units == n_texts else "groups"
