@@ -14,6 +14,7 @@ from tandem.corpora.readers.json_spans import read_spans
 from tandem.corpora.readers.json_streams import batches_of_lines, batches_of_values
 from tandem.corpora.readers.table_entries import text_columns
 from tandem.corpora.readers.text_files import open_text
+from tandem.corpora.readers.white_space import split_white
 from tandem.errors import TandemError
 from tandem.params import Corpus
 
@@ -141,7 +142,7 @@ class _Reader:
         if is_missing(value):
             return None
         if isinstance(value, str):
-            return value.split()
+            return split_white(value)
         if not isinstance(value, list):
             raise unexpected(record, key, "an array of texts", value)
         if {str}.issuperset(map(type, value)):

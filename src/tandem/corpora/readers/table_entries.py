@@ -8,7 +8,9 @@ from functools import partial
 from itertools import pairwise, repeat
 
 from tandem.corpora.readers.entries import Entry, Notes, Source, TextColumns, one_by_one
+from tandem.corpora.readers.table_checks import check_tags, checked_header
 from tandem.corpora.readers.tables import Block, Table
+from tandem.corpora.readers.white_space import split_white
 from tandem.errors import TandemError
 from tandem.params.schema import Corpus, FieldName
 
@@ -27,7 +29,9 @@ def table_source(table: Table, corpus: Corpus) -> Source:
     has_group = corpus.group is not None and (isinstance(corpus.group, int) or corpus.group in table.header)
     optional = [corpus.group] if corpus.group is not None and has_group else []
     first = _first_columns(table, corpus)
+    check_tags(table, corpus)
     blocks = table.read_columns([*first, *corpus.tags.values(), *corpus.labels.values(), *optional])
+    blocks = checked_header(table, corpus, blocks, labels_at=len(first))
     reader = _Reader(table=table, n_first=len(first), tags=tuple(corpus.tags), labels=tuple(corpus.labels))
     group = "none" if corpus.group is None else "named" if has_group else "absent"
     opened = partial(
@@ -62,7 +66,7 @@ class _Reader:
             cells = zip(*columns[1 : self._labels_at], strict=True) if self.tags else repeat(())
             labels, groups = _labels(columns[self._labels_at :], self.labels), _groups(columns[self._groups_at :])
             for row, words, tags, named, group in zip(rows, columns[0], cells, labels, groups, strict=False):
-                parted = words.split()
+                parted = split_white(words)
                 yield Entry(row=row, words=parted, tags=self._tags(row, parted, tags), labels=named, group=group)
 
     def word_rows(self, blocks: Iterator[Block]) -> Iterator[Entry]:
@@ -87,7 +91,7 @@ class _Reader:
         return self._labels_at + len(self.labels)
 
     def _tags(self, row: int, words: list[str], cells: Sequence[str]) -> dict[str, list[str]]:
-        tags = {task: parted for task, cell in zip(self.tags, cells, strict=False) if (parted := cell.split())}
+        tags = {task: parted for task, cell in zip(self.tags, cells, strict=False) if (parted := split_white(cell))}
         for task, column in tags.items():
             if len(column) != len(words):
                 raise TandemError(
