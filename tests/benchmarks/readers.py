@@ -1,6 +1,7 @@
-"""From a CSV or JSON Lines file to entries, against `datasets.load_dataset`, which leaves an Arrow file.
+"""From a CSV or JSON Lines file to columns of texts, as `clean` takes them, against `datasets.load_dataset`.
 
-Once its call alone, and once with a pass over its rows, so that on both sides each text has been a Python string.
+Once its call alone, which leaves an Arrow file, and once with a pass over its rows, so that on both sides each text
+has been a Python string.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import statistics
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,7 @@ import pandas
 import pyarrow.json
 
 from tandem.corpora.readers.delimited import open_csv
-from tandem.corpora.readers.entries import Entry, Source
+from tandem.corpora.readers.entries import Source
 from tandem.corpora.readers.json_records import open_json
 from tandem.params import Corpus
 from tests.benchmarks import Measurement, Request, in_turn, seconds
@@ -66,9 +67,9 @@ def _measure(request: Request, kind: str, open_: Open, *, with_rows: bool, in_ar
         note = f"{n_rows:,} rows, {path.stat().st_size / 1e6:.0f} MB; {_told_start(kind, few, open_)}"
         if not in_array:
             engine = statistics.median(seconds(lambda: _exhaust(ENGINES[kind](path))) for _ in range(request.rounds))
-            note += f"; the engine of load_dataset alone, brought to the same entries: {n_rows / engine:,.0f} rows/s"
+            note += f"; the engine of load_dataset alone, brought to the same columns: {n_rows / engine:,.0f} rows/s"
         return in_turn(
-            lambda: _exhaust(open_(path, CORPUS).entries),
+            lambda: _exhaust(open_(path, CORPUS).pieces or ()),
             lambda: _load(kind, path, with_rows=with_rows),
             rounds=request.rounds,
             warm_up=not request.quick,
@@ -104,20 +105,14 @@ def _import_seconds(module: str) -> float:
     return float(printed)
 
 
-def _with_pandas(path: Path) -> Iterator[Entry]:
-    row = 1
+def _with_pandas(path: Path) -> Iterator[Sequence[Sequence[str]]]:
     for frame in pandas.read_csv(path, dtype=object, keep_default_na=False, chunksize=AT_ONCE):
-        for text, label in zip(frame["review"], frame["sentiment"], strict=True):
-            row += 1
-            yield Entry(row=row, text=text, labels={"sentiment": label})
+        yield [frame[name].tolist() for name in ("review", "sentiment")]
 
 
-def _with_pyarrow(path: Path) -> Iterator[Entry]:
-    row = 0
+def _with_pyarrow(path: Path) -> Iterator[Sequence[Sequence[str]]]:
     for batch in pyarrow.json.read_json(path).to_batches():
-        for text, label in zip(batch["review"].to_pylist(), batch["sentiment"].to_pylist(), strict=True):
-            row += 1
-            yield Entry(row=row, text=text, labels={"sentiment": label})
+        yield [batch[name].to_pylist() for name in ("review", "sentiment")]
 
 
 ENGINES = {"csv": _with_pandas, "json": _with_pyarrow}

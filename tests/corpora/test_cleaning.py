@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tandem.corpora.cleaning import clean_corpus, clean_sources
-from tandem.corpora.readers.entries import Entry
+from tandem.corpora.readers.entries import Entry, TextColumns, one_by_one
 from tandem.errors import TandemError
 from tandem.params import Corpus
 from tests.corpora.conftest import RULES, TASKS, Cleaned
@@ -53,6 +55,38 @@ def test_a_missing_column_is_refused_before_any_record(clean_texts: Clean) -> No
         clean_texts(("x", "positive", "y"), header=("review", "sentiment", "review"))
 
 
+CELLS = st.sampled_from(["", " ", "a", "b ", " c", "<p>d</p>", "&amp;", "\u200b", "é"])
+LABELS = st.sampled_from(["positive", "negative", " negative", "POS", "odd", ""])
+MAPS = st.sampled_from([{}, {"sentiment": {"POS": "positive", "odd": "odder"}}])
+
+
+@given(st.lists(st.tuples(CELLS, LABELS, CELLS), max_size=8), MAPS, st.sampled_from(["drop", "error"]))
+def test_columns_are_cleaned_and_counted_as_their_texts_are_one_by_one(
+    rows: list[tuple[str, str, str]], names: dict[str, dict[str, str]], unknown_label: str
+) -> None:
+    def cleaned(*, by_columns: bool) -> object:
+        texts, labels, groups = ([row[k] for row in rows] for k in range(3))
+        columns = TextColumns(range(2, 2 + len(rows)), texts, {"sentiment": labels}, groups)
+        source = replace(source_of(list(columns.entries())), pieces=iter([columns]) if by_columns else None)
+        corpus = replace(texts_corpus(Path("a.csv")), map=names, group="group")
+        records, report = clean_sources({None: source}, corpus, TASKS, replace(RULES, unknown_label=unknown_label))
+        try:
+            return list(records), report.as_dict()
+        except TandemError as error:
+            return str(error)
+
+    assert cleaned(by_columns=True) == cleaned(by_columns=False)
+
+
+def test_columns_come_apart_into_entries() -> None:
+    columns = TextColumns([3, 4], ["x", "y"], {"a": ["1", ""], "b": ["", "2"]}, ["g", ""])
+    assert list(one_by_one([columns, Entry(row=5)])) == [
+        Entry(row=3, text="x", labels={"a": "1"}, group="g"),
+        Entry(row=4, text="y", labels={"b": "2"}),
+        Entry(row=5),
+    ]
+
+
 def test_a_sentence_column_is_required(clean_words: Clean) -> None:
     with pytest.raises(TandemError, match="no column 'Sentence #'; columns found: 'Sentence', 'Word', 'Tag'"):
         clean_words(("1", "x", "O"), header=("Sentence", "Word", "Tag"))
@@ -63,7 +97,7 @@ def test_records_stream_and_the_report_grows_with_them(tmp_path: Path) -> None:
     records, report = clean_corpus(texts_corpus(path), TASKS, RULES)
     assert report.kept == 0
     assert next(records).text == "x"
-    assert report.kept == 1
+    assert report.kept >= 1  # texts are counted a block at a time
     assert [record.text for record in records] == ["y"]
     assert report.kept == 2
 

@@ -8,7 +8,13 @@ from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.corpora.text_cleaning import is_blank, normalise_white_space, remove_html, text_cleaner
+from tandem.corpora.text_cleaning import (
+    is_blank,
+    normalise_white_space,
+    remove_html,
+    text_cleaner,
+    unchanged_check,
+)
 from tandem.errors import TandemError
 
 clean = text_cleaner(removes_html=True, drop_characters=None)
@@ -119,6 +125,23 @@ def test_characters_are_dropped_by_pattern() -> None:
 def test_a_faulty_pattern_is_refused() -> None:
     with pytest.raises(TandemError, match=r"clean\.drop_characters must be a regular expression.*got '\[a'"):
         text_cleaner(removes_html=True, drop_characters="[a")
+
+
+@given(
+    text=st.text("ab .<>&;#3\t\u00a0\u200b\u2028é😀\ud800", max_size=12) | st.text(max_size=12),
+    removes_html=st.booleans(),
+    pattern=st.sampled_from([None, "a", r"\W"]),
+)
+def test_what_is_called_unchanged_is_and_shows_something(text: str, removes_html: bool, pattern: str | None) -> None:
+    is_unchanged = unchanged_check(removes_html=removes_html, drop_characters=pattern)
+    if is_unchanged(text):
+        assert text_cleaner(removes_html=removes_html, drop_characters=pattern)(text) == (text, ())
+        assert not is_blank(text)
+
+
+@pytest.mark.parametrize("text", ["a", "A fine film, really: 3 stars.", "naïve café", "映画", "👍 yes"])
+def test_most_texts_are_called_unchanged(text: str) -> None:
+    assert unchanged_check(removes_html=True, drop_characters="x")(text)
 
 
 def test_html_may_stay() -> None:

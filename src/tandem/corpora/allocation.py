@@ -27,6 +27,8 @@ class Texts(NamedTuple):
 def connect(keys: NDArray[np.uint64], groups: Ints) -> Ints:
     """Number the connected components of texts with equal keys or equal groups (-1: none): (texts) to (texts)."""
     _, key_numbers = np.unique(keys, return_inverse=True)
+    if groups.max(initial=-1) < 0:
+        return key_numbers
     alone = groups.max(initial=-1) + 1 + key_numbers
     nodes = np.where(groups < 0, alone, groups)  # a text without a group is in that of its copies
     order = np.lexsort((nodes, key_numbers))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -64,6 +64,18 @@ class CleanReport:
             self.noted.update(
                 f"without_{task}" for task in self.labels if task not in record.labels and task not in record.tags
             )
+
+    def keep_texts(self, records: Sequence[Record]) -> None:
+        """Count records of texts without words, many at once."""
+        self.kept += len(records)
+        self.kept_by_split.update(record.split for record in records if record.split is not None)
+        self.lengths.update([len(record.text or "") for record in records])
+        self.groups += sum(record.group is not None for record in records)
+        for task, counts in self.labels.items():
+            counts.update([record.labels[task] for record in records if task in record.labels])
+            lacking = sum(task not in record.labels for record in records)
+            if lacking:
+                self.noted[f"without_{task}"] += lacking
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers as metrics."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
 from tandem.corpora.clean_report import CleanReport
-from tandem.corpora.labelled_texts import make_text_cleaner
-from tandem.corpora.readers.entries import Entry, Source
+from tandem.corpora.labelled_texts import TextCleaner, make_text_cleaner
+from tandem.corpora.readers.entries import Entry, Source, TextColumns
 from tandem.corpora.readers.formats import open_source
 from tandem.corpora.records import SPLITS, Record
 from tandem.corpora.tag_schemes import SchemeGuess
-from tandem.corpora.tagged_sentences import make_sentence_cleaner
+from tandem.corpora.tagged_sentences import SentenceCleaner, make_sentence_cleaner
 from tandem.errors import TandemError
 from tandem.params import Clean, Corpus, Task
 
@@ -43,7 +43,7 @@ def clean_sources(
     )
     report.labels.update({task: Counter() for task in corpus.kinds()})
     make_cleaner = make_sentence_cleaner if is_worded else make_text_cleaner
-    record_of = make_cleaner(corpus, tasks, rules, report).record_of
+    cleaner = make_cleaner(corpus, tasks, rules, report)
     unguessed = []
     for task in corpus.tags:
         scheme = tasks[task].scheme
@@ -51,7 +51,7 @@ def clean_sources(
             unguessed.append(task)
         else:
             report.schemes[task] = scheme
-    return _checked(_records(record_of, unguessed, report), corpus, report), report
+    return _checked(_records(cleaner, unguessed, report), corpus, report), report
 
 
 def _open_all(corpus: Corpus) -> dict[str | None, Source]:
@@ -61,23 +61,42 @@ def _open_all(corpus: Corpus) -> dict[str | None, Source]:
     return {split: open_source(path / corpus.splits[split], corpus) for split in SPLITS if split in corpus.splits}
 
 
-def _records(
-    record_of: Callable[[Entry, str | None], Record | None], unguessed: Sequence[str], report: CleanReport
-) -> Iterator[Record]:
+def _records(cleaner: TextCleaner | SentenceCleaner, unguessed: Sequence[str], report: CleanReport) -> Iterator[Record]:
     """Yield the records of all sources, and count them; the first source's beginning tells the tag schemes."""
     for split, source in report.sources.items():
         report.source = source
-        entries = source.entries
-        if not report.schemes.keys() >= set(unguessed):
-            entries = _with_schemes(entries, unguessed, report)
         n_before = report.kept
-        for entry in entries:
-            record = record_of(entry, split or _own_split(entry, report))
-            if record is not None:
-                report.keep(record)
-                yield record
+        if source.pieces is not None and isinstance(cleaner, TextCleaner) and cleaner.takes_columns:
+            yield from _records_of_pieces(cleaner, source.pieces, split, report)
+        else:
+            entries = source.entries
+            if not report.schemes.keys() >= set(unguessed):
+                entries = _with_schemes(entries, unguessed, report)
+            yield from _records_of_entries(cleaner, entries, split, report)
         if split is not None and report.kept == n_before:
             raise _nothing_left(report, f"of {split} ")
+
+
+def _records_of_pieces(
+    cleaner: TextCleaner, pieces: Iterable[TextColumns | Entry], split: str | None, report: CleanReport
+) -> Iterator[Record]:
+    for piece in pieces:
+        if isinstance(piece, Entry):
+            yield from _records_of_entries(cleaner, [piece], split, report)
+        else:
+            records = list(cleaner.records_of(piece, split))
+            report.keep_texts(records)
+            yield from records
+
+
+def _records_of_entries(
+    cleaner: TextCleaner | SentenceCleaner, entries: Iterable[Entry], split: str | None, report: CleanReport
+) -> Iterator[Record]:
+    for entry in entries:
+        record = cleaner.record_of(entry, split or _own_split(entry, report))
+        if record is not None:
+            report.keep(record)
+            yield record
 
 
 def _with_schemes(entries: Iterator[Entry], unguessed: Iterable[str], report: CleanReport) -> Iterator[Entry]:

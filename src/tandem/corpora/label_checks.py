@@ -45,6 +45,15 @@ class LabelChecks:
         self.report.dropped[reason] += 1
         return None
 
+    def known(self, raw: Mapping[str, str]) -> tuple[dict[str, str], int] | None:
+        """Return what `read` would, and how many labels get another name; None where there is more to count."""
+        found = {task: stripped for task in self.allowed if (stripped := raw.get(task, "").strip())}
+        labels = {task: self.renamed.get(task, {}).get(name, name) for task, name in found.items()}
+        allowed = ((label, self.allowed[task]) for task, label in labels.items())
+        if not labels or any(names is not None and label not in names for label, names in allowed):
+            return None
+        return labels, sum(labels[task] != name for task, name in found.items())
+
     def _count_unknown(self, row: int, task: str, label: str) -> None:
         if self.refuses_unknown:
             raise TandemError(

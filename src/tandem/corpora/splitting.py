@@ -172,6 +172,8 @@ def _sample(texts: Texts, members: Ints, keys: NDArray[np.uint64], fraction: flo
 
 def _allocate(texts: Texts, chosen: Ints, keys: NDArray[np.uint64], sizes: Ints, seed: int) -> Ints:
     """Divide the chosen texts, as if there were no others: (chosen)."""
-    _, units = np.unique(texts.units[chosen], return_inverse=True)
-    own = Texts(units, texts.strata[chosen], texts.annotations[chosen], texts.features)
-    return allocate(own, shuffled_ranks(units, keys[chosen], seed), sizes)
+    if len(chosen) < len(keys):
+        _, units = np.unique(texts.units[chosen], return_inverse=True)
+        texts = Texts(units, texts.strata[chosen], texts.annotations[chosen], texts.features)
+        keys = keys[chosen]
+    return allocate(texts, shuffled_ranks(texts.units, keys, seed), sizes)

@@ -401,6 +401,32 @@ def test_any_content_gives_entries_or_an_error(source_of: Reader, corpus: Corpus
     json.dumps([(entry.text, entry.words, entry.labels, entry.tags) for entry in entries], ensure_ascii=False).encode()
 
 
+RECORDS = ['{"text": "x"}', '{"text": "y"}, {"text": "z"}', '{"a": [{"text": "x"}', '{"text": "y"}]}', '{"text": NaN}']
+BROKEN = ["", "[1", "2]", "1 2", "7205759403792793", '{"a": 7205759403792793}', '{"text": "u', 'v"}', "null"]
+LINES = st.sampled_from([*RECORDS, *BROKEN])
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(LINES, min_size=1, max_size=6))
+def test_lines_parsed_together_are_those_parsed_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str]
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f"{line}\n" for line in lines))
+
+    def read() -> object:
+        source = open_json(path, corpus_of(format="jsonl"))
+        try:
+            return list(source.entries), source.notes
+        except TandemError as error:
+            return str(error)
+
+    together = read()
+    with monkeypatch.context() as patch:
+        patch.setattr("tandem.corpora.readers.json_streams.parse_together", lambda _: None)
+        assert read() == together
+
+
 def test_a_text_longer_than_the_beginning_of_the_file_is_read(tmp_path: Path) -> None:
     long = 'He said "no". ' * 90_000
     path = tmp_path / "long.jsonl"

@@ -72,6 +72,51 @@ def test_columns_by_number_where_there_is_no_header(open_rows: Open) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("rows", "fields", "message"),
+    [
+        ([("3", "A title"), ("4", "Another")], {"text": 1, "labels": {"topic": 0}}, r"'3', .* is a number"),
+        ([("0.5", "A"), ("4", "B")], {"text": 1, "labels": {"topic": -2}}, r"'0.5', over column 0, is a n"),
+        (
+            [("bad", "A"), ("good", "B"), ("bad", "C")],
+            {"text": 1, "labels": {"mood": 0}},
+            r"'bad', .* among the values",
+        ),
+        (
+            [("x y", "O O"), ("z", "O"), ("u v", "O O")],
+            {"words": 0, "tags": {"names": 1}},
+            r"'O O', .* among the values",
+        ),
+    ],
+)
+def test_a_first_row_of_data_is_not_lost_as_a_header(
+    open_rows: Open, rows: Sequence[Sequence[str]], fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TandemError, match=rf"the first row seems to be data, not names: {message}"):
+        list(open_rows(rows, **fields).entries)
+
+
+@pytest.mark.parametrize("header", [("label", "text"), ("0", "1"), ("", ""), ("2024", "text")])
+def test_a_header_over_columns_by_number_or_name(open_rows: Open, header: tuple[str, str]) -> None:
+    by_name = header[0] == "2024"
+    fields = {"text": "text", "labels": {"mood": "2024"}} if by_name else {"text": 1, "labels": {"mood": 0}}
+    if header == ("", ""):
+        fields, header = {"text": 1, "labels": {"mood": 0}, "group": 0}, ("", "text")
+    assert [entry.text for entry in open_rows([header, ("good", "a"), ("bad", "b")], **fields).entries] == ["a", "b"]
+
+
+@pytest.mark.parametrize("tags", [0, -1, "word"])
+def test_tags_that_are_the_words_are_refused(open_rows: Open, tags: int | str) -> None:
+    with pytest.raises(TandemError, match=r"tags\.names = .* is the column of the words; columns found: 'word'"):
+        open_rows([("word",), ("EU B-org",)], words="word", tags={"names": tags})
+
+
+def test_a_hard_space_parts_no_words(open_rows: Open) -> None:
+    rows = [("words", "tags", "label"), ("10\u00a0000 cars\nsold", "O O\tO", "x")]
+    (entry,) = open_rows(rows, **SENTENCES).entries
+    assert (entry.words, entry.tags) == (["10\u00a0000", "cars", "sold"], {"names": ["O", "O", "O"]})
+
+
 def test_a_column_may_serve_twice(open_rows: Open) -> None:
     (entry,) = open_rows([("text", "label"), ("a", "b")], text="text", labels={"x": "label", "y": 1}, group=1).entries
     assert (entry.labels, entry.group) == ({"x": "b", "y": "b"}, "b")

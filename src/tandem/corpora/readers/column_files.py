@@ -16,6 +16,7 @@ from pathlib import Path
 from tandem.corpora.readers.entries import Entry, Notes, Source
 from tandem.corpora.readers.sentence_comments import SentenceComments
 from tandem.corpora.readers.text_files import open_text
+from tandem.corpora.readers.white_space import split_white
 from tandem.errors import TandemError
 from tandem.params import Corpus
 
@@ -92,11 +93,6 @@ def word_columns(place: str, corpus: Corpus, names: Sequence[str], first: Sequen
             f"({', '.join(map(repr, first))}); expected tags beside the words. Correct the numbers, or the format"
         )
     return words, tags
-
-
-def split_white(line: str) -> list[str]:
-    """Split at spaces and tabs alone: other white space may be a word."""
-    return [part for part in line.replace("\t", " ").split(" ") if part]
 
 
 @dataclass(frozen=True, kw_only=True)

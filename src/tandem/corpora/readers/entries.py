@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from itertools import repeat
+from typing import Literal, NamedTuple
 
 from tandem.corpora.span_tags import Span
 
@@ -31,6 +32,32 @@ class Entry:
     split: str | None = None
 
 
+class TextColumns(NamedTuple):
+    """Neighbouring running texts as columns, which spares an object a text; an empty label or group is none."""
+
+    rows: Sequence[int]
+    texts: Sequence[str]
+    labels: Mapping[str, Sequence[str]]
+    groups: Sequence[str] | None
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield them one by one."""
+        tasks, groups = tuple(self.labels), self.groups or repeat("")
+        cells = zip(*self.labels.values(), strict=True) if tasks else repeat(())
+        for row, text, found, group in zip(self.rows, self.texts, cells, groups, strict=False):
+            labels = {task: cell for task, cell in zip(tasks, found, strict=True) if cell}
+            yield Entry(row=row, text=text, labels=labels, group=group or None)
+
+
+def one_by_one(pieces: Iterable[TextColumns | Entry]) -> Iterator[Entry]:
+    """Take columns apart."""
+    for piece in pieces:
+        if isinstance(piece, TextColumns):
+            yield from piece.entries()
+        else:
+            yield piece
+
+
 @dataclass(kw_only=True)
 class Notes:
     """What a reader met that changes no text but is worth knowing: counts, and the first rows of each kind."""
@@ -51,7 +78,8 @@ class Source:
     """A file that is open, its head read, and whose entries are still to come, once.
 
     `place` names it in messages (a path, a sheet, a member of an archive); `facts` are what was found out about it
-    (`format`, `encoding`, ...), as JSON values; `notes` are complete when the entries are.
+    (`format`, `encoding`, ...), as JSON values; `notes` are complete when the entries are. A reader of columns gives
+    the same entries as `pieces`, too: either is taken, not both.
     """
 
     place: str
@@ -59,6 +87,7 @@ class Source:
     facts: Mapping[str, object]
     entries: Iterator[Entry]
     notes: Notes = field(default_factory=Notes)
+    pieces: Iterator[TextColumns | Entry] | None = None
 
     def at(self, row: int) -> str:
         """A place in the file, for messages."""

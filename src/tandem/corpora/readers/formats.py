@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tandem.corpora.readers.class_folders import open_folders
-from tandem.corpora.readers.column_files import open_conll, split_white
+from tandem.corpora.readers.column_files import open_conll
 from tandem.corpora.readers.conllu import open_conllu
 from tandem.corpora.readers.delimited import open_csv, open_tsv
 from tandem.corpora.readers.delimiters import find_dialect, has_columns
@@ -18,6 +18,7 @@ from tandem.corpora.readers.json_records import open_json
 from tandem.corpora.readers.parallel_files import open_parallel
 from tandem.corpora.readers.text_files import TextFile, open_text
 from tandem.corpora.readers.unpacked_files import DAMAGES
+from tandem.corpora.readers.white_space import split_white
 from tandem.corpora.readers.wikiner import open_wikiner
 from tandem.corpora.readers.xlsx import open_xlsx
 from tandem.errors import TandemError

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tandem.corpora.readers.entries import Entry, Notes, Source
+from tandem.corpora.readers.entries import Entry, Notes, Source, TextColumns, one_by_one
 from tandem.corpora.readers.json_keys import Keys
 from tandem.corpora.readers.json_layouts import Layout, find_layout
 from tandem.corpora.readers.json_parsing import Batch, RawRecord, is_missing, kind_of, scalar_text, unexpected
 from tandem.corpora.readers.json_spans import read_spans
 from tandem.corpora.readers.json_streams import batches_of_lines, batches_of_values
-from tandem.corpora.readers.table_entries import text_entries
+from tandem.corpora.readers.table_entries import text_columns
 from tandem.corpora.readers.text_files import open_text
+from tandem.corpora.readers.white_space import split_white
 from tandem.errors import TandemError
 from tandem.params import Corpus
 
@@ -44,12 +45,14 @@ def open_json(path: Path, corpus: Corpus) -> Source:
         layout = Layout("objects")
     is_lines = layout.kind == "lines"
     batches = batches_of_lines(file, notes) if is_lines else batches_of_values(file, layout, notes)
+    pieces = _Reader(place=file.place, keys=keys, notes=notes).pieces(batches)
     return Source(
         place=file.place,
         unit="line" if is_lines else "record",
         facts={"format": "jsonl" if is_lines else "json", **file.facts},
-        entries=_Reader(place=file.place, keys=keys, notes=notes).entries(batches),
+        entries=one_by_one(pieces),
         notes=notes,
+        pieces=pieces,
     )
 
 
@@ -63,8 +66,8 @@ class _Reader:
     unseen: set[str] = field(default_factory=set)
     found: dict[str, None] = field(default_factory=dict)
 
-    def entries(self, batches: Iterator[Batch]) -> Iterator[Entry]:
-        """Yield an entry for each record."""
+    def pieces(self, batches: Iterator[Batch]) -> Iterator[TextColumns | Entry]:
+        """Yield an entry for each record, or columns of many."""
         keys = self.keys
         needed = {*keys.texts, *keys.labels.values(), *keys.tags.values(), *keys.spans.values()}
         self.unseen.update(needed)
@@ -77,7 +80,7 @@ class _Reader:
                 yield from self._each(batch, n_records)
             else:
                 self.unseen.clear()
-                yield from text_entries(block, len(keys.text), tuple(keys.labels))
+                yield text_columns(block, len(keys.text), tuple(keys.labels))
             n_records += len(batch.values)
         if not n_records:
             raise TandemError(f"{self.place}: holds no record; expected objects, one a line or all in one array")
@@ -139,7 +142,7 @@ class _Reader:
         if is_missing(value):
             return None
         if isinstance(value, str):
-            return value.split()
+            return split_white(value)
         if not isinstance(value, list):
             raise unexpected(record, key, "an array of texts", value)
         if {str}.issuperset(map(type, value)):

@@ -18,6 +18,9 @@ from tandem.corpora.readers.json_windows import Window
 from tandem.corpora.readers.text_files import TextFile
 from tandem.errors import TandemError
 
+_MARK = b"7205759403792793"
+_MARKED = b",%b," % _MARK
+
 MOST_CHARACTERS = 1 << 24
 """So long a record may be; what is longer is taken for one that never ends."""
 
@@ -37,13 +40,30 @@ def batches_of_lines(file: TextFile, notes: Notes) -> Iterator[Batch]:
     first = 1
     for lines in file.line_blocks():
         following = first + len(lines)
-        try:
-            values = list(map(orjson.loads, lines))
-        except orjson.JSONDecodeError:
+        values = parse_together(lines)
+        if values is None:
             yield from _each_line(file, first, lines, notes)
         else:
             yield Batch(file.place, range(first, following), partial(repeat, None), values)
         first = following
+
+
+def parse_together(lines: list[bytes]) -> list[object] | None:
+    """Parse lines as one array, twice as fast as one by one; None if one of them is not exactly one value.
+
+    That is seen from a mark between them, a number which none of them holds: outermost in the array is a mark after
+    each value only if no value goes on over a line's end, and no line holds two.
+    """
+    array = b"[%b]" % _MARKED.join(lines)
+    if array.count(_MARK) >= len(lines):
+        return None
+    try:
+        values: list[object] = orjson.loads(array)
+    except orjson.JSONDecodeError:
+        return None
+    marks = values[1::2]
+    is_alternating = len(values) == 2 * len(lines) - 1 and {int}.issuperset(map(type, marks))
+    return values[::2] if is_alternating and marks.count(int(_MARK)) == len(marks) else None
 
 
 def _each_line(file: TextFile, first: int, lines: list[bytes], notes: Notes) -> Iterator[Batch]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -10,12 +9,11 @@ from pathlib import Path
 
 from tandem.corpora.readers.entries import Entry, Notes, Source
 from tandem.corpora.readers.text_files import TextFile, open_text
+from tandem.corpora.readers.white_space import split_white
 from tandem.errors import TandemError
 from tandem.params import Corpus
 
 NAMES_LISTED = 10
-
-_BLANKS = re.compile("[ \t]+")
 
 
 def open_parallel(path: Path, corpus: Corpus) -> Source:
@@ -83,7 +81,7 @@ class _Reader:
     def _entry(self, number: int, lines: Mapping[str, str]) -> Entry:
         corpus = self.corpus
         labels = {task: lines[str(name)] for task, name in corpus.labels.items()}
-        words = None if corpus.words is None else _parts(lines[str(corpus.words)])
+        words = None if corpus.words is None else split_white(lines[str(corpus.words)])
         return Entry(
             row=number,
             text=None if words is not None else " ".join(filter(None, (lines[name] for name in self.texts))),
@@ -96,7 +94,7 @@ class _Reader:
     def _tags(self, number: int, lines: Mapping[str, str], n_words: int) -> dict[str, list[str]]:
         tags = {}
         for task, name in self.corpus.tags.items():
-            tags[task] = _parts(lines[str(name)])
+            tags[task] = split_white(lines[str(name)])
             if len(tags[task]) != n_words:
                 words = self.files[str(self.corpus.words)].place
                 raise TandemError(
@@ -119,7 +117,3 @@ class _Reader:
                         f"line {further}: {text[:40]!r}; expected as many lines in each. Is one of them cut off?"
                     )
                 notes.add("blank_lines_at_end", further)
-
-
-def _parts(line: str) -> list[str]:
-    return [part for part in _BLANKS.split(line) if part]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise, repeat
+from functools import partial
+from itertools import pairwise, repeat
 
-from tandem.corpora.readers.entries import Entry, Notes, Source
+from tandem.corpora.readers.entries import Entry, Notes, Source, TextColumns, one_by_one
+from tandem.corpora.readers.table_checks import check_tags, checked_header
 from tandem.corpora.readers.tables import Block, Table
+from tandem.corpora.readers.white_space import split_white
 from tandem.errors import TandemError
 from tandem.params.schema import Corpus, FieldName
 
@@ -26,17 +29,18 @@ def table_source(table: Table, corpus: Corpus) -> Source:
     has_group = corpus.group is not None and (isinstance(corpus.group, int) or corpus.group in table.header)
     optional = [corpus.group] if corpus.group is not None and has_group else []
     first = _first_columns(table, corpus)
+    check_tags(table, corpus)
     blocks = table.read_columns([*first, *corpus.tags.values(), *corpus.labels.values(), *optional])
+    blocks = checked_header(table, corpus, blocks, labels_at=len(first))
     reader = _Reader(table=table, n_first=len(first), tags=tuple(corpus.tags), labels=tuple(corpus.labels))
-    if corpus.words is None:
-        entries = reader.texts(blocks)
-    elif corpus.sentence is None:
-        entries = reader.sentence_rows(blocks)
-    else:
-        entries = reader.word_rows(blocks)
     group = "none" if corpus.group is None else "named" if has_group else "absent"
-    facts = {**table.facts, "group": group}
-    return Source(place=table.place, unit=table.unit, facts=facts, entries=entries, notes=table.notes)
+    opened = partial(
+        Source, place=table.place, unit=table.unit, facts={**table.facts, "group": group}, notes=table.notes
+    )
+    if corpus.words is None:
+        texts = (text_columns(block, reader.n_first, reader.labels) for block in blocks)
+        return opened(entries=one_by_one(texts), pieces=texts)
+    return opened(entries=reader.sentence_rows(blocks) if corpus.sentence is None else reader.word_rows(blocks))
 
 
 def _first_columns(table: Table, corpus: Corpus) -> list[FieldName]:
@@ -56,17 +60,13 @@ class _Reader:
     tags: tuple[str, ...]
     labels: tuple[str, ...]
 
-    def texts(self, blocks: Iterator[Block]) -> Iterator[Entry]:
-        """Yield a running text for each row."""
-        return chain.from_iterable(text_entries(block, self.n_first, self.labels) for block in blocks)
-
     def sentence_rows(self, blocks: Iterator[Block]) -> Iterator[Entry]:
         """Yield the words of each row, which white space parts."""
         for rows, columns in blocks:
             cells = zip(*columns[1 : self._labels_at], strict=True) if self.tags else repeat(())
             labels, groups = _labels(columns[self._labels_at :], self.labels), _groups(columns[self._groups_at :])
             for row, words, tags, named, group in zip(rows, columns[0], cells, labels, groups, strict=False):
-                parted = words.split()
+                parted = split_white(words)
                 yield Entry(row=row, words=parted, tags=self._tags(row, parted, tags), labels=named, group=group)
 
     def word_rows(self, blocks: Iterator[Block]) -> Iterator[Entry]:
@@ -91,7 +91,7 @@ class _Reader:
         return self._labels_at + len(self.labels)
 
     def _tags(self, row: int, words: list[str], cells: Sequence[str]) -> dict[str, list[str]]:
-        tags = {task: parted for task, cell in zip(self.tags, cells, strict=False) if (parted := cell.split())}
+        tags = {task: parted for task, cell in zip(self.tags, cells, strict=False) if (parted := split_white(cell))}
         for task, column in tags.items():
             if len(column) != len(words):
                 raise TandemError(
@@ -101,13 +101,12 @@ class _Reader:
         return tags
 
 
-def text_entries(block: Block, n_texts: int, tasks: Sequence[str]) -> Iterator[Entry]:
-    """Yield a running text for each row of a block: columns of texts, a label for each task, maybe the group."""
+def text_columns(block: Block, n_texts: int, tasks: Sequence[str]) -> TextColumns:
+    """Take a block as running texts: its columns are texts to be joined, a label for each task, maybe the group."""
     rows, columns = block
-    texts = columns[0] if n_texts == 1 else map(_spaced, zip(*columns[:n_texts], strict=True))
-    labels, groups = _labels(columns[n_texts:], tasks), _groups(columns[n_texts + len(tasks) :])
-    for row, text, named, group in zip(rows, texts, labels, groups, strict=False):
-        yield Entry(row=row, text=text, labels=named, group=group)
+    texts = columns[0] if n_texts == 1 else list(map(_spaced, zip(*columns[:n_texts], strict=True)))
+    labels, groups = columns[n_texts : n_texts + len(tasks)], columns[n_texts + len(tasks) :]
+    return TextColumns(rows, texts, dict(zip(tasks, labels, strict=True)), groups[0] if groups else None)
 
 
 def _labels(columns: list[list[str]], tasks: Sequence[str]) -> Sequence[dict[str, str]] | repeat[dict[str, str]]:

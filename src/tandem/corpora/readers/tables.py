@@ -42,19 +42,20 @@ class Table:
 
         Raises `TandemError` at once if a column is missing or ambiguous.
         """
-        return self.read([self._position(name) for name in names])
+        return self.read([self.position(name) for name in names])
 
-    def _position(self, name: FieldName) -> int:
+    def position(self, name: FieldName) -> int:
+        """Where a column stands; raises `TandemError` if it is missing or ambiguous."""
         if isinstance(name, int):
             return self._checked_number(name)
         if name not in self.header:
             raise TandemError(
-                f"{self._head}: no column {name!r}; columns found: {self._found()}. "
+                f"{self._head}: no column {name!r}; columns found: {self.found()}. "
                 f"Rename the column, or name yours under `corpora` in params.yaml{self.hint}"
             )
         if self.header.count(name) > 1:
             raise TandemError(
-                f"{self._head}: {self.header.count(name)} columns are called {name!r}; columns found: {self._found()}. "
+                f"{self._head}: {self.header.count(name)} columns are called {name!r}; columns found: {self.found()}. "
                 "Rename all but one, or give the column's number (0 is the first) in params.yaml"
             )
         return self.header.index(name)
@@ -63,7 +64,7 @@ class Table:
         width = len(self.header)
         if not -width <= number < width:
             raise TandemError(
-                f"{self._head}: no column number {number}; there are {width}: {self._found()}. "
+                f"{self._head}: no column number {number}; there are {width}: {self.found()}. "
                 f"Correct the number under `corpora` in params.yaml: 0 is the first, -1 the last{self.hint}"
             )
         return number % width
@@ -72,6 +73,7 @@ class Table:
     def _head(self) -> str:
         return self.place if self.header_row is None else f"{self.place}, {self.unit} {self.header_row}"
 
-    def _found(self) -> str:
+    def found(self) -> str:
+        """List the columns, for messages."""
         names = [name if len(name) <= CHARACTERS_LISTED else name[:CHARACTERS_LISTED] + "..." for name in self.header]
         return ", ".join(map(repr, names[:COLUMNS_LISTED])) + (", ..." if len(names) > COLUMNS_LISTED else "")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from tandem.corpora.readers.column_files import check_words_only, split_white, word_columns
+from tandem.corpora.readers.column_files import check_words_only, word_columns
 from tandem.corpora.readers.entries import Entry, Source
 from tandem.corpora.readers.text_files import open_text
+from tandem.corpora.readers.white_space import split_white
 from tandem.errors import TandemError
 from tandem.params import Corpus
 
