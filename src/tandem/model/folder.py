@@ -19,6 +19,8 @@ from typing import Any, get_args
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from tandem.artifacts import atomic_folder, sha256_of, write_json
 from tandem.errors import TandemError
@@ -52,7 +54,7 @@ def save_model(folder: Path, model: MultiTaskModel, *, card: Mapping[str, Any], 
         _save(tensors, partial / WEIGHTS)
         for name, content in _tokenizer_files(tokenizer_source).items():
             (partial / name).write_bytes(content)
-        settings = {
+        settings: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "encoder": asdict(model.encoder.config),
             "heads": [{"task": task, **asdict(head)} for task, head in model.head_configs.items()],  # in order
@@ -74,9 +76,8 @@ def load_model(folder: Path) -> LoadedModel:
     for name, expected in settings["sha256"].items():
         if (_digest(settings) if name == CONFIG else sha256_of(folder / name)) != expected:
             raise TandemError(f"{folder / name} was altered since it was saved: {_REMEDY}")
-    with torch.device("meta"):
+    with _Uninitialised():
         model = _build(folder, settings)
-    model.to_empty(device="cpu")
     tensors = read_tensors(folder / WEIGHTS)
     differing = sorted(tensors.keys() ^ {name for name, _ in model.named_parameters()})
     if differing:
@@ -85,6 +86,17 @@ def load_model(folder: Path) -> LoadedModel:
     return LoadedModel(
         model=model.eval(), card=settings["card"], folder=folder, weights_sha256=settings["sha256"][WEIGHTS]
     )
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leaves new weights as memory has them; as the meta device would, which takes two seconds to import."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(function, "__module__", None) == nn.init.__name__:
+            return args[0] if args else None
+        return function(*args, **(kwargs or {}))
 
 
 _REMEDY = "run `dvc repro` to train the model, or `dvc pull` to fetch it"
