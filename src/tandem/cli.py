@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tandem.commands.exporting import add_export
 from tandem.commands.predicting import add_predict
 from tandem.errors import TandemError
 
@@ -33,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_compare(commands)
     add_predict(commands)
+    add_export(commands)
     return parser
 
 

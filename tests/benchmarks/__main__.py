@@ -37,6 +37,7 @@ MODULES = {
     "padding": "padding:measure",
     "precision": "precision:measure",
     "checkpoint_overhead": "checkpoint_overhead:measure",
+    "predict_vs_pipelines": "predicting:against_pipelines",
 }
 RESULTS = Path("work/bench.json")
 

@@ -38,13 +38,14 @@ CARD = {
 MACHINE = Machine(device="cpu", name="test", n_devices=1, memory=2**30, cores=1, precisions=("float32",))
 
 
-def write_model(folder: Path, encoder: Path, *, pooling: str = "mean", steps: int = 60) -> Path:
+def write_model(folder: Path, encoder: Path, *, pooling: str = "mean", steps: int = 60, max_length: int = 24) -> Path:
     """Train on `SENTENCES` until they are known by heart, and save."""
+    card = CARD | {"max_length": max_length}
     settings = Model(pretrained="tiny", pooling=pooling, dropout=0.0, encoder_dropout=0.0)
     model = build_model(encoder, LABELS, KINDS, settings, seed=1)
-    save_model(folder, model, card=CARD, tokenizer_source=encoder)
+    save_model(folder, model, card=card, tokenizer_source=encoder)
     _learn(model, folder, steps)
-    save_model(folder, model, card=CARD, tokenizer_source=encoder)
+    save_model(folder, model, card=card, tokenizer_source=encoder)
     return folder
 
 
