@@ -38,6 +38,7 @@ MODULES = {
     "precision": "precision:measure",
     "checkpoint_overhead": "checkpoint_overhead:measure",
     "predict_vs_pipelines": "predicting:against_pipelines",
+    "onnx_int8_vs_float32": "graphs:int8_against_float32",
 }
 RESULTS = Path("work/bench.json")
 

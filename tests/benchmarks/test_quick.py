@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tandem.corpora.records import Record, write_records
+from tandem.corpora.records import SPLITS, Record, write_records
 from tests import tiny
 from tests.benchmarks import Request
 from tests.benchmarks.__main__ import MODULES, find
@@ -31,7 +31,7 @@ def request_on_tiny(tmp_path_factory):
 
 
 def write_splits(folder):
-    """Test texts of both kinds, as the pipeline leaves them."""
+    """Texts of both kinds, as the pipeline leaves them."""
     reviews = [
         Record(row=row, text=text, labels={"sentiment": label})
         for row, (text, label) in enumerate(tiny.review_rows(12))
@@ -42,7 +42,8 @@ def write_splits(folder):
         ("reviews", reviews),
         ("entities", [Record(row=row, words=words, tags=tags) for row in range(6)]),
     ):
-        write_records(folder / "split" / name / "test.jsonl", records)
+        for split in SPLITS:
+            write_records(folder / "split" / name / f"{split}.jsonl", records)
 
 
 @pytest.mark.slow

@@ -44,13 +44,13 @@ def write_model(folder: Path, encoder: Path, *, pooling: str = "mean", steps: in
     settings = Model(pretrained="tiny", pooling=pooling, dropout=0.0, encoder_dropout=0.0)
     model = build_model(encoder, LABELS, KINDS, settings, seed=1)
     save_model(folder, model, card=card, tokenizer_source=encoder)
-    _learn(model, folder, steps)
+    _learn(model, folder, steps, card)
     save_model(folder, model, card=card, tokenizer_source=encoder)
     return folder
 
 
-def _learn(model: MultiTaskModel, folder: Path, steps: int) -> None:
-    read = TextReader(load_model(folder)).read(list(SENTENCES))
+def _learn(model: MultiTaskModel, folder: Path, steps: int, card: dict) -> None:
+    read = TextReader(folder, card, KINDS).read(list(SENTENCES))
     run = EncoderPass(model, read.examples, choose_for_reading(MACHINE), reading=True)
     answers = {"sentiment": [LABELS["sentiment"].index(label) for label, _ in SENTENCES.values()], "entities": []}
     for (text, (_, entities)), words in zip(SENTENCES.items(), read.words, strict=True):

@@ -65,4 +65,6 @@ def _predict(arguments: argparse.Namespace) -> None:
 def _load(arguments: argparse.Namespace) -> Tandem:
     from tandem.serving.door import Tandem  # noqa: PLC0415
 
+    if arguments.onnx is not None:
+        return Tandem.load_graph(arguments.onnx)
     return Tandem.load(arguments.model, device=arguments.device)

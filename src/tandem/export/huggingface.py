@@ -35,6 +35,7 @@ from tandem.artifacts import atomic_folder
 from tandem.errors import TandemError
 from tandem.export.folders import check_target
 from tandem.export.huggingface_card import write_card
+from tandem.export.probes import probes
 from tandem.model.folder import LoadedModel
 from tandem.model.multitask import MultiTaskModel
 from tandem.model.weights import to_huggingface
@@ -174,7 +175,7 @@ def _difference(model: MultiTaskModel, tokenizer: Tokenizer, folder: Path, task:
     options = {"local_files_only": True, "use_safetensors": True, "dtype": torch.float32}
     theirs = _class_for(model, task).from_pretrained(folder, **options).eval()
     largest = 0.0
-    for ids, mask in probes(model, tokenizer.pad_id):
+    for ids, mask in probes(model.encoder.config, n_lengths=5):
         found = theirs(input_ids=ids, attention_mask=mask.long())[0]
         expected = model.encode(ids, mask) if task is None else model(ids, mask, [task])[task]
         if found.dim() == 3:
@@ -188,18 +189,6 @@ def _check_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     for text in _SAMPLES:
         if theirs(text)["input_ids"] != tokenizer.backend.encode(text).ids:
             raise TandemError(f"export: transformers reads {text!r} as other pieces than the model's tokenizer")
-
-
-def probes(model: MultiTaskModel, pad_id: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Random texts from one piece to as many as the encoder has positions: ids and mask, each (batch, seq)."""
-    config = model.encoder.config
-    generator = torch.Generator().manual_seed(0)
-    longest = config.max_positions
-    for lengths in ([1], [2, 5, 3], [longest // 4, 7], [longest, longest // 2, 1]):
-        mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]  # (batch, seq)
-        ids = torch.randint(config.vocabulary_size - 1, mask.shape, generator=generator)
-        ids += (ids >= pad_id).long()  # any piece but padding
-        yield ids.masked_fill(~mask, pad_id), mask
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -65,7 +66,19 @@ class Tandem:
         def make_pass(examples: Examples) -> Pass:
             return EncoderPass(model, examples, execution, reading=True)
 
-        return cls(TextReader(loaded), make_pass, execution, find_rules(loaded))
+        kinds = {task: head.kind for task, head in model.head_configs.items()}
+        reader = TextReader(loaded.folder, loaded.card, kinds)
+        return cls(reader, make_pass, execution, find_rules(loaded))
+
+    @classmethod
+    def load_graph(cls, folder: str | Path) -> Tandem:
+        """Load what `tandem export onnx` wrote; raises `TandemError` as `load`, and if ONNX Runtime is missing."""
+        from tandem.serving.graphs import GraphPass, load_graph  # noqa: PLC0415 - an optional package
+
+        execution = choose_for_reading(detect("cpu"))
+        graph = load_graph(Path(folder), threads=execution.threads)
+        reader = TextReader(graph.folder, graph.card, graph.kinds)
+        return cls(reader, partial(GraphPass, graph.session), execution, graph.rules)
 
     def __call__(self, texts: Iterable[str], *, for_recall: bool = False) -> list[Answer]:
         """Answer for texts of any length, in their order.

@@ -45,11 +45,12 @@ def find_rules(loaded: LoadedModel) -> AnswerRules:
         if path.is_file():
             values = read_json(path)
             if isinstance(values, dict) and values.get("weights_sha256") == loaded.weights_sha256:
-                return _checked(path, values)
+                return checked_rules(path, values)
     return AnswerRules()
 
 
-def _checked(path: Path, values: Mapping[str, object]) -> AnswerRules:
+def checked_rules(path: Path, values: Mapping[str, object]) -> AnswerRules:
+    """The rules that a file states; raises `TandemError` if it is not as Tandem wrote it."""
     decoding, temperatures, biases = (values.get(key) for key in ("decoding", "temperatures", "biases"))
     tables = [table for table in (temperatures, biases) if isinstance(table, dict)]
     numbers = [value for table in tables for value in table.values()]

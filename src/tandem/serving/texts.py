@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,6 @@ from tandem.corpora.span_tags import Words, cut_words
 from tandem.corpora.text_cleaning import is_blank
 from tandem.corpora.text_origins import TracedText, traced_text_cleaner
 from tandem.errors import TandemError
-from tandem.model.folder import LoadedModel
 from tandem.params import Kind, TokenizeAlign
 from tandem.tokens.examples import Examples
 from tandem.tokens.packing import Packer
@@ -43,23 +43,22 @@ class ReadTexts(NamedTuple):
 class TextReader:
     """Reads texts for one model; remembers the words that it has met."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
-        """Raise `TandemError` if the model's folder says too little to read a text as in training."""
-        card = loaded.card
-        self.labels = {task: tuple(names) for task, names in _needed(card, "labels", loaded).items()}
-        self.kinds: dict[str, Kind] = {task: head.kind for task, head in loaded.model.head_configs.items()}
-        rules = _needed(card, "clean", loaded)
+    def __init__(self, folder: Path, card: Mapping[str, Any], kinds: Mapping[str, Kind]) -> None:
+        """Take the tokenizer from a model's folder; raises `TandemError` if its card says too little to read a text."""
+        for key in ("labels", "clean", "max_length", "stride"):
+            if key not in card:
+                raise TandemError(f"{folder}/config.json: the card lacks {key!r}: run `dvc repro` to train the model")
+        self.kinds = kinds
+        self.labels = {task: tuple(card["labels"][task]) for task in kinds}
         settings = TokenizeAlign(
-            max_length=_needed(card, "max_length", loaded),
-            stride=_needed(card, "stride", loaded),
-            long_texts="windows",
-            subwords="first",
+            max_length=card["max_length"], stride=card["stride"], long_texts="windows", subwords="first"
         )
+        rules = card["clean"]
         self._clean = traced_text_cleaner(
             removes_html=rules["html"] == "remove", drop_characters=rules["drop_characters"]
         )
         nothing = Vocabularies(kinds={}, names={}, train_names={})  # there are no answers to compare with
-        self._packer = Packer(load_tokenizer(loaded.folder), settings, nothing)
+        self._packer = Packer(load_tokenizer(folder), settings, nothing)
 
     def flaw_of(self, text: str) -> str | None:
         """What keeps a text from being read, in words; None if nothing does."""
@@ -109,9 +108,3 @@ def differing_texts(one: TokenStore, other: TokenStore) -> NDArray[np.bool_]:
 def _places(clean: TracedText, words: Words) -> list[tuple[int, int]]:
     """Where in the original each word stands."""
     return [clean.original(start, start + len(word)) for start, word in zip(words.starts, words.words, strict=True)]
-
-
-def _needed(card: Mapping[str, Any], key: str, loaded: LoadedModel) -> Any:
-    if key not in card:
-        raise TandemError(f"{loaded.folder}/config.json: the card lacks {key!r}: run `dvc repro` to train the model")
-    return card[key]
