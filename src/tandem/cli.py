@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from tandem.commands.exporting import add_export
+from tandem.commands.predicting import add_predict
 from tandem.errors import TandemError
 
 
@@ -17,6 +20,10 @@ def main(words: list[str] | None = None) -> None:
         arguments.command(arguments)
     except TandemError as error:
         sys.exit(f"tandem: {error}")
+    except BrokenPipeError:  # whoever read what was printed has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -26,6 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_summary(commands)
     _add_inspect(commands)
     _add_compare(commands)
+    add_predict(commands)
+    add_export(commands)
     return parser
 
 

@@ -18,13 +18,16 @@ ROUNDS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to measure on: a folder with `classification_dataset.xlsx` and `ner_dataset.xlsx`, and an encoder.
+    """What to measure on: a folder with `classification_dataset.xlsx` and `ner_dataset.xlsx`, an encoder, and what
+    the pipeline left of both: a trained model, and the splits.
 
     `quick` asks for one round of a few steps without a warm-up: to see that a benchmark runs, not to measure.
     """
 
     data: Path
     pretrained: str = PRETRAINED
+    model: Path = Path("data/model")
+    splits: Path = Path("data/split")
     quick: bool = False
 
     def size(self, full: int, quick: int) -> int:

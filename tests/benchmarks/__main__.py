@@ -40,6 +40,8 @@ MODULES = {
     "evaluate": "evaluation:prediction_rate",
     "evaluate_size": "evaluation:whole",
     "evaluate_intervals": "evaluation:resampling",
+    "predict_vs_pipelines": "predicting:against_pipelines",
+    "onnx_int8_vs_float32": "graphs:int8_against_float32",
 }
 RESULTS = Path("work/bench.json")
 

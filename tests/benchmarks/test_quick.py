@@ -5,10 +5,12 @@ import math
 import pytest
 import torch
 
+from tandem.corpora.records import SPLITS, Record, write_records
 from tests import tiny
 from tests.benchmarks import Request
 from tests.benchmarks.__main__ import MODULES, find
 from tests.benchmarks.samples import MAX_LENGTH
+from tests.serving.conftest import write_model
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +23,27 @@ def request_on_tiny(tmp_path_factory):
     for name, own in rows.items():
         tiny.write_workbook(folder / name, own)
     encoder = tiny.write_encoder(folder / "encoder", max_positions=MAX_LENGTH)
+    model = write_model(folder / "model", encoder, max_length=MAX_LENGTH)
+    write_splits(folder)
     n_threads = torch.get_num_threads()
-    yield Request(data=folder, pretrained=str(encoder), quick=True)
+    yield Request(data=folder, pretrained=str(encoder), model=model, splits=folder / "split", quick=True)
     torch.set_num_threads(n_threads)
+
+
+def write_splits(folder):
+    """Texts of both kinds, as the pipeline leaves them."""
+    reviews = [
+        Record(row=row, text=text, labels={"sentiment": label})
+        for row, (text, label) in enumerate(tiny.review_rows(12))
+    ]
+    words = ("Anna", "met", "Ben", "in", "Oslo", ".")
+    tags = {"entities": ("B-PERSON", "O", "B-PERSON", "O", "B-GPE", "O")}
+    for name, records in (
+        ("reviews", reviews),
+        ("entities", [Record(row=row, words=words, tags=tags) for row in range(6)]),
+    ):
+        for split in SPLITS:
+            write_records(folder / "split" / name / f"{split}.jsonl", records)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The model's folder: the same values give the same bytes, and nothing is loaded that was not saved so."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,13 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def change_config(folder: Path, **changes: Any) -> None:
-    settings = json.loads((folder / "config.json").read_bytes())
-    (folder / "config.json").write_text(json.dumps(settings | changes))
+    """Change some settings, and their hash with them, as only someone who means to deceive would."""
+    settings = json.loads((folder / "config.json").read_bytes()) | changes
+    if "config.json" in settings["sha256"]:
+        hashes = {name: value for name, value in settings["sha256"].items() if name != "config.json"}
+        text = json.dumps(settings | {"sha256": hashes}, sort_keys=True, separators=(",", ":"))
+        settings["sha256"] = hashes | {"config.json": hashlib.sha256(text.encode()).hexdigest()}
+    (folder / "config.json").write_text(json.dumps(settings))
 
 
 @torch.no_grad()
@@ -105,9 +111,18 @@ def test_an_altered_file_is_refused(folder: Path, name: str) -> None:
         load_model(folder)
 
 
-def test_a_newer_format_is_refused(folder: Path) -> None:
-    change_config(folder, format_version=FORMAT_VERSION + 1, encoder={"new": "things"})
-    with pytest.raises(TandemError, match=r"has format version 2, and this Tandem reads 1: update Tandem"):
+def test_a_label_that_was_swapped_by_hand_is_noticed(folder: Path) -> None:
+    path = folder / "config.json"
+    path.write_text(path.read_text().replace('"so-so"', '"great"'))
+    with pytest.raises(TandemError, match=r"config\.json was altered since it was saved"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(("step", "remedy"), [(1, "update Tandem"), (-1, "run `dvc repro` to train the model anew")])
+def test_another_format_is_refused(folder: Path, step: int, remedy: str) -> None:
+    version = FORMAT_VERSION + step
+    change_config(folder, format_version=version, encoder={"new": "things"})
+    with pytest.raises(TandemError, match=f"has format version {version}, and this Tandem reads 2: {remedy}"):
         load_model(folder)
 
 

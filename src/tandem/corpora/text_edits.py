@@ -44,13 +44,7 @@ def marked_text_cleaner(
 
     Spans beyond the text stay as they are. Raises `TandemError` if `drop_characters` is not a regular expression.
     """
-    steps: list[Step] = [_white_space]
-    if removes_html:
-        steps += [partial(_hidden, opening=opening, closing=closing) for opening, closing in HIDDEN]
-        steps += [partial(_replaced, pattern=pattern, by=replacement) for pattern, replacement in TAGS]
-        steps += [partial(_replaced, pattern=ENTITY, by=decoded), _white_space]
-    if drop_characters is not None:
-        steps += [partial(_replaced, pattern=dropped_pattern(drop_characters), by=""), _white_space]
+    steps = cleaning_steps(removes_html=removes_html, drop_characters=drop_characters)
 
     def clean(text: str, spans: Sequence[Span]) -> MarkedText:
         inside = [is_inside(text, span) for span in spans]
@@ -63,6 +57,21 @@ def marked_text_cleaner(
         )
 
     return clean
+
+
+def cleaning_steps(*, removes_html: bool, drop_characters: str | None) -> list[Step]:
+    """The steps of `text_cleaner`, each as the edits that it makes; some of these may be empty.
+
+    Raises `TandemError` if `drop_characters` is not a regular expression.
+    """
+    steps: list[Step] = [_white_space]
+    if removes_html:
+        steps += [partial(_hidden, opening=opening, closing=closing) for opening, closing in HIDDEN]
+        steps += [partial(_replaced, pattern=pattern, by=replacement) for pattern, replacement in TAGS]
+        steps += [partial(_replaced, pattern=ENTITY, by=decoded), _white_space]
+    if drop_characters is not None:
+        steps += [partial(_replaced, pattern=dropped_pattern(drop_characters), by=""), _white_space]
+    return steps
 
 
 def is_inside(text: str, span: Span) -> bool:

@@ -39,6 +39,7 @@ class Evaluation:
     seed: int
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     operating_points: Mapping[str, OperatingPoint] = field(default_factory=dict)
+    weights_sha256: str | None = None
 
     @cached_property
     def rows(self) -> dict[str, list[Row]]:
@@ -60,12 +61,16 @@ class Evaluation:
         return {**_block(self.after), **blocks, "before": _block(self.before)}
 
     def reading(self) -> dict[str, Any]:
-        """How to read the model's logits as the evaluation did: decoding, temperatures, biases on `O`, by task."""
+        """How to read the model's logits as the evaluation did: decoding, temperatures, biases on `O`, by task.
+
+        The hash of the weights says which model that holds for.
+        """
         temperatures = {task: found.temperature for task, found in self.calibrations.items()}
         return {
             "decoding": self.decoding,
             "temperatures": {task: temperatures.get(task, 1.0) for task in self.predictions},
             "biases": {task: point.chosen.bias for task, point in self.operating_points.items()},
+            **({} if self.weights_sha256 is None else {"weights_sha256": self.weights_sha256}),
         }
 
     def write(self, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tandem.errors import TandemError
@@ -42,7 +43,7 @@ def run_evaluation(params: Params, *, model: Path, tokens: Path, hardware: Path)
     prepare_torch(execution)
     pretrained = locate(params.model.pretrained)
     untrained = build_model(pretrained, test.labels, test.kinds, params.model, seed=params.seed)
-    return evaluate_model(
+    evaluation = evaluate_model(
         trained.model,
         untrained,
         test,
@@ -52,6 +53,7 @@ def run_evaluation(params: Params, *, model: Path, tokens: Path, hardware: Path)
         valid=open_examples(tokens, params, "valid") if params.evaluate.needs_valid else None,
         train=open_examples(tokens, params, "train"),
     )
+    return replace(evaluation, weights_sha256=trained.weights_sha256)
 
 
 def evaluate_model(

@@ -119,6 +119,20 @@ def with_micro_batch(micro_batch: int, machine: Machine, demand: Demand, precisi
     )
 
 
+def choose_for_reading(machine: Machine) -> Execution:
+    """The execution of a model that only reads, in float32: one device, passes as large as make it fast."""
+    return Execution(
+        device=machine.device,
+        precision="float32",
+        n_devices=1,
+        micro_batch=1,
+        tokens_per_pass=_ENOUGH_TOKENS[machine.device],
+        accumulation=1,
+        workers=0,
+        threads=machine.cores,
+    )
+
+
 def state_bytes(n_parameters: int) -> int:
     """Weights, gradients and AdamW's two moments, all float32."""
     return 4 * 4 * n_parameters

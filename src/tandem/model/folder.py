@@ -9,6 +9,7 @@ Nothing in it is executed on load; a folder that is incomplete, altered or of a 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +19,8 @@ from typing import Any, get_args
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from tandem.artifacts import atomic_folder, sha256_of, write_json
 from tandem.errors import TandemError
@@ -25,18 +28,19 @@ from tandem.model.encoder import EncoderConfig
 from tandem.model.multitask import HeadConfig, MultiTaskModel, Pooling
 from tandem.model.weights import copy_into, read_tensors
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # since 2, the settings have a hash, too
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 TOKENIZER_FILES = (TOKENIZER, "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """A model in evaluation mode on the CPU, its card, and where its tokenizer lies."""
+    """A model in evaluation mode on the CPU, its card, where its tokenizer lies, and the hash of its weights."""
 
     model: MultiTaskModel
     card: Mapping[str, Any]
     folder: Path
+    weights_sha256: str
 
 
 def save_model(folder: Path, model: MultiTaskModel, *, card: Mapping[str, Any], tokenizer_source: Path) -> None:
@@ -50,7 +54,7 @@ def save_model(folder: Path, model: MultiTaskModel, *, card: Mapping[str, Any], 
         _save(tensors, partial / WEIGHTS)
         for name, content in _tokenizer_files(tokenizer_source).items():
             (partial / name).write_bytes(content)
-        settings = {
+        settings: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "encoder": asdict(model.encoder.config),
             "heads": [{"task": task, **asdict(head)} for task, head in model.head_configs.items()],  # in order
@@ -58,6 +62,8 @@ def save_model(folder: Path, model: MultiTaskModel, *, card: Mapping[str, Any], 
             "card": card,
             "sha256": {path.name: sha256_of(path) for path in partial.iterdir()},
         }
+        write_json(partial / CONFIG, settings)
+        settings["sha256"][CONFIG] = _digest(json.loads((partial / CONFIG).read_bytes()))
         write_json(partial / CONFIG, settings)
 
 
@@ -68,21 +74,40 @@ def load_model(folder: Path) -> LoadedModel:
     """
     settings = _read_settings(folder)
     for name, expected in settings["sha256"].items():
-        if sha256_of(folder / name) != expected:
+        if (_digest(settings) if name == CONFIG else sha256_of(folder / name)) != expected:
             raise TandemError(f"{folder / name} was altered since it was saved: {_REMEDY}")
-    with torch.device("meta"):
+    with _Uninitialised():
         model = _build(folder, settings)
-    model.to_empty(device="cpu")
     tensors = read_tensors(folder / WEIGHTS)
     differing = sorted(tensors.keys() ^ {name for name, _ in model.named_parameters()})
     if differing:
         raise TandemError(f"{folder / CONFIG} is of another model than {WEIGHTS} ({', '.join(differing)}): {_REMEDY}")
     copy_into(model, tensors, folder / WEIGHTS)
-    return LoadedModel(model=model.eval(), card=settings["card"], folder=folder)
+    return LoadedModel(
+        model=model.eval(), card=settings["card"], folder=folder, weights_sha256=settings["sha256"][WEIGHTS]
+    )
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leaves new weights as memory has them; as the meta device would, which takes two seconds to import."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(function, "__module__", None) == nn.init.__name__:
+            return args[0] if args else None
+        return function(*args, **(kwargs or {}))
 
 
 _REMEDY = "run `dvc repro` to train the model, or `dvc pull` to fetch it"
 _TYPES = {"format_version": int, "encoder": dict, "heads": list, "pooling": str, "card": dict, "sha256": dict}
+
+
+def _digest(settings: Mapping[str, Any]) -> str:
+    """The SHA-256 of all settings but the hash itself, as JSON with sorted keys."""
+    hashes = {name: value for name, value in settings["sha256"].items() if name != CONFIG}
+    text = json.dumps({**settings, "sha256": hashes}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _save(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
@@ -106,11 +131,16 @@ def _read_settings(folder: Path) -> dict[str, Any]:
         raise TandemError(
             f"{folder} has format version {version}, and this Tandem reads {FORMAT_VERSION}: update Tandem"
         )
+    if isinstance(version, int) and version < FORMAT_VERSION:
+        raise TandemError(
+            f"{folder} has format version {version}, and this Tandem reads {FORMAT_VERSION}: run `dvc repro` to "
+            "train the model anew"
+        )
     wrong = [key for key, kind in _TYPES.items() if not isinstance(settings.get(key), kind)]
     if wrong:
         raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it ({', '.join(wrong)}): {_REMEDY}")
     names = settings["sha256"].keys()
-    if WEIGHTS not in names or not names <= {WEIGHTS, *TOKENIZER_FILES}:
+    if not {WEIGHTS, CONFIG} <= names <= {WEIGHTS, CONFIG, *TOKENIZER_FILES}:
         raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it (sha256): {_REMEDY}")
     if settings["pooling"] not in get_args(Pooling):
         raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it (pooling {settings['pooling']!r}): {_REMEDY}")

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 
-import tandem
 from tandem.artifacts import exclusive, sha256_of, write_json
 from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
@@ -79,7 +78,7 @@ def _run_in(crew: Crew, execution: Execution, params: Params, places: Places, pr
     )
     if not crew.is_first:
         return ""
-    save_model(places.model, model, card=_card(params.model.pretrained, train), tokenizer_source=pretrained)
+    save_model(places.model, model, card=_card(params, train), tokenizer_source=pretrained)
     history.write(places.history)
     write_json(places.work / "training.json", history.cost)
     shutil.rmtree(folder, ignore_errors=True)
@@ -95,7 +94,7 @@ def without_leaks(train: Examples, *held_out: Examples) -> Examples:
 
 def run_key(params: Params, tokens: Path, pretrained: Path) -> str:
     """A name for the run that these params, inputs, this code and these libraries make: equal only for equal ones."""
-    own = Path(tandem.__file__).parent
+    own = Path(__file__).parents[1]
     facts = {
         "params": {key: asdict(params)[key] for key in ("seed", "tasks", "model", "train")},
         "corpora": list(params.corpora),
@@ -119,11 +118,12 @@ def _check(train: Examples) -> None:
             )
 
 
-def _card(pretrained: str, train: Examples) -> dict[str, Any]:
+def _card(params: Params, train: Examples) -> dict[str, Any]:
     windows = train.shelf.stores[0].meta
     return {
         "labels": train.labels,
-        "pretrained": pretrained,
+        "pretrained": params.model.pretrained,
+        "clean": {"html": params.clean.html, "drop_characters": params.clean.drop_characters},
         "max_length": windows.max_length,
         "stride": windows.stride,
         "long_texts": windows.long_texts,

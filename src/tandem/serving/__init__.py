@@ -1,0 +1,1 @@
+"""A trained model in use: texts in, typed answers out."""

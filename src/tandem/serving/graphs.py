@@ -1,0 +1,110 @@
+"""A model's ONNX graph in use: its folder, a session of ONNX Runtime, and a pass like the encoder's own.
+
+Shapes: batch, seq; `counted` is the number of a task's places in a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tandem.artifacts import read_json, sha256_of
+from tandem.errors import TandemError
+from tandem.params import Kind
+from tandem.serving.rules import AnswerRules, checked_rules
+from tandem.tokens.batching import PassSize
+from tandem.tokens.examples import ALL, Batch, Examples, Part
+from tandem.tokens.ragged import Ints
+from tandem.training.passes import Draw
+
+FORMAT_VERSION = 1
+CONFIG, GRAPH = "config.json", "model.onnx"
+
+_KEYS = {"kinds": dict, "card": dict, "rules": dict, "sha256": dict}
+_REMEDY = "write it anew by `tandem export onnx`"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedGraph:
+    """A graph's session, and what its folder says of it."""
+
+    session: Any
+    kinds: Mapping[str, Kind]
+    card: Mapping[str, Any]
+    rules: AnswerRules
+    folder: Path
+
+
+def load_graph(folder: Path, *, threads: int) -> LoadedGraph:
+    """Load a folder that `tandem export onnx` wrote.
+
+    Raises `TandemError` if a file is missing or altered, if a newer Tandem wrote it, or if ONNX Runtime is missing.
+    """
+    if not (folder / CONFIG).is_file() or not (folder / GRAPH).is_file():
+        raise TandemError(f"{folder} holds no exported graph ({CONFIG} and {GRAPH}): {_REMEDY}")
+    settings = read_json(folder / CONFIG)
+    version = settings.get("format_version") if isinstance(settings, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise TandemError(f"{folder} has format version {version}, this Tandem reads {FORMAT_VERSION}: update Tandem")
+    if version != FORMAT_VERSION or any(not isinstance(settings.get(key), kind) for key, kind in _KEYS.items()):
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it: {_REMEDY}")
+    for name, expected in settings["sha256"].items():
+        if Path(name).name != name or not (folder / name).is_file() or sha256_of(folder / name) != expected:
+            raise TandemError(f"{folder / name} is missing or was altered since it was exported: {_REMEDY}")
+    with needs_packages():
+        session = open_session(folder / GRAPH, threads=threads)
+    rules = checked_rules(folder / CONFIG, settings["rules"])
+    return LoadedGraph(session=session, kinds=settings["kinds"], card=settings["card"], rules=rules, folder=folder)
+
+
+class GraphPass:
+    """The graph on the texts of `examples`, as `EncoderPass` is the model on them."""
+
+    def __init__(self, session: Any, examples: Examples) -> None:
+        self.session = session
+        self.examples = examples
+
+    def batches(self, chosen: Mapping[str, Ints], *, size: PassSize, part: Part = ALL) -> Iterator[Batch]:
+        """Padded windows that fit into a pass of `size`; the graph computes their padding, too."""
+        return self.examples.batches(chosen, size=size._replace(counts_padding=True), reading=True, part=part)
+
+    def __call__(self, parcel: Batch, draw: Draw | None = None) -> dict[str, Tensor]:
+        """The logits at each task's places, (counted, labels)."""
+        assert draw is None, "a graph does not train"
+        found = run_session(self.session, parcel.ids, parcel.mask)
+        return {
+            task: torch.from_numpy(found[task].reshape(-1, found[task].shape[-1])[targets.places])
+            for task, targets in parcel.targets.items()
+        }
+
+
+def open_session(path: Path, *, threads: int) -> Any:
+    """Open a graph in ONNX Runtime on the CPU."""
+    import onnxruntime  # noqa: PLC0415 - an optional package
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def run_session(session: Any, ids: NDArray[Any], mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """The logits of all heads by task: ids (batch, seq) int64 and mask (batch, seq) bool in."""
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"ids": ids, "mask": mask}), strict=True))
+
+
+@contextmanager
+def needs_packages() -> Iterator[None]:
+    """Turn the lack of an optional package into an error that says what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise TandemError(f"there is no package {error.name!r} here: pip install 'tandem[onnx]'") from error

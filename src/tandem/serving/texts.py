@@ -1,0 +1,110 @@
+"""From texts to what the model reads, as the pipeline cleaned, cut and tokenized what the model was trained on.
+
+A text is read as words (to tag them) and as running text (to classify it). With BERT's tokenizer both are the same
+pieces, and one row of a pass serves all tasks; where they differ, the text has two rows in that pass. Unlike in
+training, a text of any length is read to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.corpora.records import Record
+from tandem.corpora.span_tags import Words, cut_words
+from tandem.corpora.text_cleaning import is_blank
+from tandem.corpora.text_origins import TracedText, traced_text_cleaner
+from tandem.errors import TandemError
+from tandem.params import Kind, TokenizeAlign
+from tandem.tokens.examples import Examples
+from tandem.tokens.packing import Packer
+from tandem.tokens.shelf import Shelf
+from tandem.tokens.store import TokenStore
+from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.vocabulary import Vocabularies
+
+
+class ReadTexts(NamedTuple):
+    """Texts as examples of the model's tasks, and where each word stands in its text as it was given.
+
+    Text i is number i of the examples where it is read as words, and `len(texts)` + i where as running text.
+    """
+
+    texts: Sequence[str]
+    words: Sequence[Sequence[tuple[int, int]]]
+    examples: Examples
+
+
+class TextReader:
+    """Reads texts for one model; remembers the words that it has met."""
+
+    def __init__(self, folder: Path, card: Mapping[str, Any], kinds: Mapping[str, Kind]) -> None:
+        """Take the tokenizer from a model's folder; raises `TandemError` if its card says too little to read a text."""
+        for key in ("labels", "clean", "max_length", "stride"):
+            if key not in card:
+                raise TandemError(f"{folder}/config.json: the card lacks {key!r}: run `dvc repro` to train the model")
+        self.kinds = kinds
+        self.labels = {task: tuple(card["labels"][task]) for task in kinds}
+        settings = TokenizeAlign(
+            max_length=card["max_length"], stride=card["stride"], long_texts="windows", subwords="first"
+        )
+        rules = card["clean"]
+        self._clean = traced_text_cleaner(
+            removes_html=rules["html"] == "remove", drop_characters=rules["drop_characters"]
+        )
+        nothing = Vocabularies(kinds={}, names={}, train_names={})  # there are no answers to compare with
+        self._packer = Packer(load_tokenizer(folder), settings, nothing)
+
+    def flaw_of(self, text: str) -> str | None:
+        """What keeps a text from being read, in words; None if nothing does."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return "holds what is no text in UTF-8"
+        return "holds no text" if is_blank(self._clean(text).text) else None
+
+    def read(self, texts: Sequence[str]) -> ReadTexts:
+        """Clean texts, cut them into words and tokenize them; raises `TandemError` for one that cannot be read."""
+        for number, text in enumerate(texts, start=1):
+            if flaw := self.flaw_of(text):
+                raise TandemError(f"text {number} of {len(texts)} {flaw}")
+        traced = [self._clean(text) for text in texts]
+        cut = [cut_words(clean.text) for clean in traced]
+        worded = [
+            Record(row=number, text=clean.text, words=words.words, starts=words.starts)
+            for number, (clean, words) in enumerate(zip(traced, cut, strict=True))
+        ]
+        running = [Record(row=number, text=clean.text) for number, clean in enumerate(traced)]
+        stores = [self._packer.pack(records)[0] for records in (worded, running)]
+        places = [_places(clean, words) for clean, words in zip(traced, cut, strict=True)]
+        return ReadTexts(texts, places, self._examples(*stores))
+
+    def _examples(self, worded: TokenStore, running: TokenStore) -> Examples:
+        """Classify the words where they are the same pieces as the running text, else the latter."""
+        numbers = np.arange(worded.n_texts)
+        has_words = "tagging" in self.kinds.values()
+        differs = differing_texts(worded, running) if has_words else np.ones(len(numbers), dtype=bool)
+        classified = np.sort(np.where(differs, numbers + len(numbers), numbers))
+        members = {task: numbers if kind == "tagging" else classified for task, kind in self.kinds.items()}
+        return Examples(shelf=Shelf((worded, running)), labels=self.labels, kinds=self.kinds, members=members)
+
+
+def differing_texts(one: TokenStore, other: TokenStore) -> NDArray[np.bool_]:
+    """Which of the same texts are other windows of pieces in one store than in the other: (texts,)."""
+    numbers = np.arange(one.n_texts + 1)
+    bounds = [store.window_starts[np.searchsorted(store.window_texts, numbers)] for store in (one, other)]
+    rows = [
+        [store.pieces[start:end].tobytes() for start, end in pairwise(starts.tolist())]
+        for store, starts in zip((one, other), bounds, strict=True)
+    ]
+    return np.array([ours != theirs for ours, theirs in zip(*rows, strict=True)], dtype=bool)
+
+
+def _places(clean: TracedText, words: Words) -> list[tuple[int, int]]:
+    """Where in the original each word stands."""
+    return [clean.original(start, start + len(word)) for start, word in zip(words.starts, words.words, strict=True)]

@@ -1,0 +1,1 @@
+from tests.serving.conftest import trained  # noqa: F401 - a fixture
