@@ -21,7 +21,7 @@ from torch import Tensor
 from tandem.model.multitask import MultiTaskModel
 from tandem.parity.learning import learning_differences
 from tandem.parity.reference import Batch, Reference
-from tandem.parity.routes import FUSED, HELD, STEP_BY_STEP, UNPADDED, Route, along
+from tandem.parity.routes import FUSED, HELD, UNPADDED, Route, along
 from tandem.parity.rungs import difference, largest_distance, our_rungs, smallest_cosine, their_rungs
 
 BFLOAT16_BAND = 0.05
@@ -69,34 +69,40 @@ def compare(
     reference: Reference,
     batches: Sequence[Batch],
     *,
-    learnt_from: Batch | None = None,
+    learnt_from: Batch,
     differing_ids: int = 0,
 ) -> Comparison:
     """Climb the ladder on every batch over every route; loss, gradients and step on `learnt_from` alone.
 
-    `differing_ids` is what comparing the tokenizers found, the lowest rung. The model is left as it was.
+    The routes of dropout are only taken on the first batch, which had best be one of many lengths. `differing_ids` is
+    what comparing the tokenizers found, the lowest rung. The model is left as it was.
     """
     model.eval()
     largest: dict[str, float] = {"ids": float(differing_ids)}
-    cosine = 1.0
+    cosine, noises = 1.0, [(0.0, 0.0)]
     for dtype in (torch.float32, torch.float64):
         model.to(dtype)
         reference.module.to(dtype)
-        for route in (route for route in HELD if route.dtype == dtype):
-            for batch in batches:
-                ours, theirs = _ours(model, batch, route), _theirs(reference, model, batch, route)
-                cosine = min(cosine, *(smallest_cosine(ours[name], theirs[name]) for name in theirs))
-                _raise(largest, {name: difference(ours[name], theirs[name]) for name in theirs})
-            if learnt_from is not None and model.heads:
-                _raise(largest, learning_differences(model, reference, learnt_from, route))
+        routes = [route for route in HELD if route.dtype == dtype]
+        for batch in batches:
+            theirs = {fused: _theirs(reference, model, batch, fused) for fused in {route.is_fused for route in routes}}
+            for route in routes if batch is batches[0] else [route for route in routes if not route.draws]:
+                ours, expected = _ours(model, batch, route), theirs[route.is_fused]
+                cosine = min(cosine, *(smallest_cosine(ours[name], expected[name]) for name in expected))
+                _raise(largest, {name: difference(ours[name], expected[name]) for name in expected})
+            if dtype == torch.float32:
+                others = (theirs[False], _ours(model, batch, UNPADDED))
+                noises.append(tuple(_largest_difference(other, theirs[True]) for other in others))  # type: ignore[arg-type]
+        for route in routes if model.heads else ():
+            _raise(largest, learning_differences(model, reference, learnt_from, route))
     model.to(torch.float32)
     reference.module.to(torch.float32)
     half, reference_half = _half_precision(model, reference, batches[-1])
     return Comparison(
         differences=_from_the_bottom(largest),
         min_cosine=cosine,
-        reference_noise=max(_noise(model, reference, batch, None) for batch in batches),
-        unpadded_noise=max(_noise(model, reference, batch, UNPADDED) for batch in batches),
+        reference_noise=max(own for own, _ in noises),
+        unpadded_noise=max(unpadded for _, unpadded in noises),
         bfloat16=half,
         bfloat16_reference=reference_half,
     )
@@ -121,20 +127,17 @@ def _ours(model: MultiTaskModel, batch: Batch, route: Route) -> dict[str, Tensor
 
 
 @torch.no_grad()
-def _theirs(reference: Reference, model: MultiTaskModel, batch: Batch, route: Route) -> dict[str, Tensor]:
-    return their_rungs(reference, model, batch, is_fused=route.is_fused)
+def _theirs(reference: Reference, model: MultiTaskModel, batch: Batch, is_fused: bool) -> dict[str, Tensor]:
+    return their_rungs(reference, model, batch, is_fused=is_fused)
 
 
-def _noise(model: MultiTaskModel, reference: Reference, batch: Batch, route: Route | None) -> float:
-    """The largest difference to the reference's fused attention in float32, of a route or of its own other one."""
-    expected = _theirs(reference, model, batch, FUSED)
-    found = _theirs(reference, model, batch, STEP_BY_STEP) if route is None else _ours(model, batch, route)
+def _largest_difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
     return max(difference(found[name], expected[name]) for name in expected)
 
 
 def _half_precision(model: MultiTaskModel, reference: Reference, batch: Batch) -> tuple[float, float]:
     """How far our and the reference's bfloat16 are from its float32: the largest share of a vector's length."""
-    expected = _theirs(reference, model, batch, FUSED)["tokens"]
+    expected = _theirs(reference, model, batch, True)["tokens"]
     with torch.autocast("cpu", torch.bfloat16):
-        ours, theirs = _ours(model, batch, FUSED)["tokens"], _theirs(reference, model, batch, FUSED)["tokens"]
+        ours, theirs = _ours(model, batch, FUSED)["tokens"], _theirs(reference, model, batch, True)["tokens"]
     return largest_distance(ours.float(), expected), largest_distance(theirs.float(), expected)
