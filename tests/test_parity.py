@@ -48,7 +48,7 @@ def test_equal_encoders_pass(report: ParityReport) -> None:
         assert logits
         assert max(comparison.differences.values()) <= 1e-5
         assert comparison.min_cosine == pytest.approx(1)
-    assert "largest difference to transformers: pretrained" in report.summary()
+    assert "largest difference to the reference: pretrained" in report.summary()
 
 
 def test_the_report_has_the_promised_keys(report: ParityReport, tmp_path: Path) -> None:

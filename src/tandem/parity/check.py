@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,17 +16,22 @@ from torch.nn import functional
 
 from tandem.corpora.records import read_records
 from tandem.errors import TandemError
+from tandem.model.building import build_model
 from tandem.model.folder import load_model
 from tandem.model.multitask import HeadConfig, MultiTaskModel, pool
+from tandem.model.pretrained import SCRATCH
 from tandem.model.weights import load_encoder_weights, read_config, write_checkpoint
-from tandem.params import ParityCheck
+from tandem.params import Kind, Model, ParityCheck
 from tandem.parity.batches import count_differing, doubling_lengths, encode_texts, in_batches, of_lengths
 from tandem.parity.comparison import Comparison, compare
-from tandem.parity.reference import Batch, TransformersReference, reference_ids
+from tandem.parity.reference import Batch, Reference, TorchReference, TransformersReference, reference_ids
 from tandem.tokens.tokenizer import load_tokenizer
 
 _BATCH = 8  # texts padded together
 _LEARNT_FROM = 4  # texts whose loss is compared, and what follows from it
+
+_LABELS = {"text": ("a", "b", "c"), "pieces": ("O", "B-a", "I-a", "B-b", "I-b")}
+_KINDS: Mapping[str, Kind] = {"text": "classification", "pieces": "tagging"}
 
 Table = list[list[float | None]]
 
@@ -53,7 +58,7 @@ class ParityReport:
     def summary(self) -> str:
         """The largest difference of each encoder, in words."""
         largest = [f"{name} {max(one.differences.values()):.1e}" for name, one in self.comparisons.items()]
-        return f"largest difference to transformers: {', '.join(largest)} (tolerance {self.tolerance:.0e})"
+        return f"largest difference to the reference: {', '.join(largest)} (tolerance {self.tolerance:.0e})"
 
     def raise_if_failed(self) -> None:
         """Raise `TandemError` naming the first rung, from the ids up, that is not within the tolerance."""
@@ -68,10 +73,10 @@ class ParityReport:
 
 
 class Subject(NamedTuple):
-    """A model, the checkpoint that the reference is loaded from, and the folder of its tokenizer."""
+    """A model, the checkpoint that its weights come from (None: from nowhere), and the folder of its tokenizer."""
 
     model: MultiTaskModel
-    checkpoint: Path
+    checkpoint: Path | None
     tokenizer: Path
 
 
@@ -90,31 +95,38 @@ def first_texts(splits: Path, corpora: Iterable[str], count: int) -> list[str]:
 
 
 def check_parity(
-    pretrained: Path, trained: Path, texts: Sequence[str], settings: ParityCheck, *, max_length: int
+    pretrained: Path,
+    trained: Path,
+    texts: Sequence[str],
+    settings: ParityCheck,
+    *,
+    max_length: int,
+    begins: Model | None = None,
 ) -> ParityReport:
-    """Compare the encoder with the reference from the checkpoint, and from the trained model exported to its format.
+    """Compare the encoder that training begins with, and the trained one, with the reference that has their weights.
 
     `texts`, cut at `max_length` pieces, are compared in padded batches, the sentences of `settings` one by one.
+    `pretrained` is the checkpoint, or the folder of the vocabulary where `begins`, the params' section, says that the
+    encoder begins from scratch.
     Raises `TandemError` if a folder cannot be read; a difference above the tolerance raises nothing here.
     """
     torch.set_num_threads(1)  # small batches: a second thread would mostly wait for the first
     expected = reference_ids(pretrained, [*settings.sentences, *texts])
+    subjects = {
+        "pretrained": _begun(pretrained, begins),
+        "trained": Subject(load_model(trained).model, None, tokenizer=trained),
+    }
     comparisons, similarity = {}, {}
-    with TemporaryDirectory() as scratch:
-        trained_model = load_model(trained).model
-        write_checkpoint(Path(scratch), trained_model)
-        subjects = {
-            "pretrained": Subject(_with_heads(pretrained), pretrained, tokenizer=pretrained),
-            "trained": Subject(trained_model, Path(scratch), tokenizer=trained),
-        }
-        for name, subject in subjects.items():
-            material = _material(subject, texts, settings.sentences, max_length=max_length)
-            reference = TransformersReference(subject.checkpoint, subject.model)
-            differing = count_differing(material.whole, expected)
-            comparisons[name] = compare(
-                subject.model, reference, material.batches, learnt_from=material.learnt_from, differing_ids=differing
-            )
-            similarity[name] = _similarities(subject.model, material.alone)
+    for name, subject in subjects.items():
+        material = _material(subject, texts, settings.sentences, max_length=max_length)
+        comparisons[name] = compare(
+            subject.model,
+            _reference(subject),
+            material.batches,
+            learnt_from=material.learnt_from,
+            differing_ids=count_differing(material.whole, expected),
+        )
+        similarity[name] = _similarities(subject.model, material.alone)
     return ParityReport(
         tolerance=settings.tolerance,
         n_texts=len(texts),
@@ -150,12 +162,22 @@ def _similarities(model: MultiTaskModel, sentences: Sequence[Batch]) -> Table:
     return [[round(cosine, 4) if math.isfinite(cosine) else None for cosine in row] for row in table.tolist()]
 
 
-def _with_heads(pretrained: Path) -> MultiTaskModel:
-    """The checkpoint's encoder, and its pooler if there is one, with a head of either kind."""
-    heads = {
-        "text": HeadConfig(kind="classification", n_labels=3),
-        "pieces": HeadConfig(kind="tagging", n_labels=5),
-    }
+def _reference(subject: Subject) -> Reference:
+    """Transformers' model of the checkpoint, or of the export where there is none; torch's for what is of no family."""
+    if subject.model.encoder.config.family is None:
+        return TorchReference(subject.model)
+    with TemporaryDirectory() as exported:
+        if subject.checkpoint is None:
+            write_checkpoint(Path(exported), subject.model)
+        return TransformersReference(subject.checkpoint or Path(exported), subject.model)
+
+
+def _begun(pretrained: Path, begins: Model | None) -> Subject:
+    """What training begins with, its pooler if the checkpoint has one, and a head of either kind."""
+    if begins is not None and begins.pretrained == SCRATCH:
+        model = build_model(None, _LABELS, _KINDS, replace(begins, dropout=0.0, encoder_dropout=0.0), seed=0)
+        return Subject(model.eval(), None, tokenizer=pretrained)
+    heads = {task: HeadConfig(kind=kind, n_labels=len(_LABELS[task])) for task, kind in _KINDS.items()}
     config = read_config(pretrained)
     for pooling in ("pooler", "mean"):
         model = MultiTaskModel(config, heads, pooling=pooling, dropout=0.0, encoder_dropout=0.0)
@@ -163,4 +185,4 @@ def _with_heads(pretrained: Path) -> MultiTaskModel:
         if model.has_pretrained_pooler:
             break
     model.initialise_heads(torch.Generator().manual_seed(0))
-    return model.eval()
+    return Subject(model.eval(), pretrained, tokenizer=pretrained)

@@ -60,7 +60,7 @@ class TorchReference:
 
     def __init__(self, model: MultiTaskModel) -> None:
         config = self.config = model.encoder.config
-        self.pooler = None
+        self.pooler: nn.Module | None = None
         norms = [nn.LayerNorm(config.hidden_width, eps=config.norm_eps) for _ in range(2)]
         layer = nn.TransformerEncoderLayer(
             config.hidden_width,
