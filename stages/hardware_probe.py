@@ -5,8 +5,8 @@ from pathlib import Path
 from stages import run
 from tandem.artifacts import write_json
 from tandem.hardware.probe import probe
-from tandem.model.pretrained import fingerprint, locate
-from tandem.model.weights import read_config
+from tandem.model.building import encoder_config
+from tandem.model.pretrained import checkpoint_of, fingerprint
 from tandem.params import load_params
 
 
@@ -14,9 +14,9 @@ def main() -> str:
     """Write `data/plan.json`, `data/encoder.json` and `data/hardware.json`."""
     params = load_params(Path("params.yaml"))
     hardware = Path("data/hardware.json")
-    pretrained = locate(params.model.pretrained)
-    found = probe(params, read_config(pretrained), hardware)
-    write_json(Path("data/encoder.json"), fingerprint(pretrained))
+    checkpoint = checkpoint_of(params.model.pretrained)
+    found = probe(params, encoder_config(checkpoint, params.model), hardware)
+    write_json(Path("data/encoder.json"), fingerprint(checkpoint))
     write_json(Path("data/plan.json"), found.plan())
     write_json(hardware, found.facts())
     return found.summary()

@@ -5,7 +5,7 @@ import sys
 import pytest
 import yaml
 
-from tandem.artifacts import write_json
+from tandem.artifacts import read_json, write_json
 from tandem.cli import main
 from tandem.model.encoder import EncoderConfig
 from tandem.model.multitask import MultiTaskModel
@@ -64,6 +64,15 @@ def test_the_summary_shows_what_sharing_does_and_names_a_twin_of_another_run(met
     write_json(metrics / "twins/names.json", sharing(0.25))
     main(["summary", "--metrics", str(metrics)])
     assert "-0.0625" not in capsys.readouterr().out
+
+
+def test_the_summary_shows_the_baseline_beside(metrics, capsys):
+    scores = read_json(metrics / "evaluate.json")
+    baseline = {"mood": {"accuracy": 0.5625, "macro_f1": 0.36}, "names": {"f1": 0.2}, "combined_score": 0.28}
+    write_json(metrics / "evaluate.json", {**scores, "baseline": baseline})
+    main(["summary", "--metrics", str(metrics)])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["│", "mood", "│", "accuracy", "│", "0.5000", "│", "0.5625", "│", "0.8125", "│"] in lines
 
 
 def test_a_summary_before_a_run_says_what_to_do(tmp_path):

@@ -26,7 +26,7 @@ ROOMS = (
     ("params", "artifacts"),
     ("errors",),
 )
-TORCH_FREE = ("fetch", "clean", "split", "tokenize_align")
+TORCH_FREE = ("fetch", "clean", "split", "learn_vocabulary", "tokenize_align")
 
 
 def room_of(module: str) -> int:

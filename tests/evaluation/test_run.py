@@ -51,8 +51,9 @@ def test_a_task_without_test_texts_does_not_count_in_the_mean(evaluate, valid_ex
 def test_by_default_nothing_is_chosen_on_the_valid_split(evaluate, tmp_path):
     evaluation = evaluate(valid=None)
     evaluation.write(tmp_path)
-    assert evaluation.metrics().keys() == {"mood", "names", "combined_score", "before"}
-    assert evaluation.metrics()["before"].keys() == {"mood", "names", "combined_score"}
+    assert evaluation.metrics().keys() == {"mood", "names", "combined_score", "before", "baseline"}
+    for block in ("before", "baseline"):
+        assert evaluation.metrics()[block].keys() == {"mood", "names", "combined_score"}
     assert read_json(tmp_path / "calibration.json") == {
         "decoding": "greedy",
         "temperatures": {"mood": 1.0, "names": 1.0},
@@ -60,6 +61,7 @@ def test_by_default_nothing_is_chosen_on_the_valid_split(evaluate, tmp_path):
     }
     assert not (tmp_path / "operating_point").exists()
     assert "(untrained) ->" in evaluation.summary()
+    assert "(baseline " in evaluation.summary()
 
 
 def test_with_viterbi_every_predicted_sequence_is_legal(evaluate, tmp_path):

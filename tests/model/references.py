@@ -63,11 +63,12 @@ def random_reference(norm_eps: float = 1e-12, *, seed: int = 0) -> BertModel:
     model = BertModel(config)
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
-        _randomise(module, generator)
+        randomise(module, generator)
     return model.eval()
 
 
-def _randomise(module: nn.Module, generator: torch.Generator) -> None:
+def randomise(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw a module's own weights anew."""
     scales = {nn.Embedding: (0.04,), nn.Linear: (0.3, 0.3), nn.LayerNorm: (0.2, 0.2)}
     for parameter, scale in zip(module.parameters(recurse=False), scales.get(type(module), ()), strict=True):
         nn.init.normal_(parameter, std=scale, generator=generator)
@@ -81,6 +82,18 @@ def load_ours(folder: Path, pooling: str = "mean", **options: Any) -> MultiTaskM
     model = MultiTaskModel(read_config(folder), HEADS, pooling=pooling, **options)
     load_encoder_weights(model, folder)
     model.initialise_heads(torch.Generator().manual_seed(1))
+    return model.eval()
+
+
+def scratch_model(**style: Any) -> MultiTaskModel:
+    """Our model without a checkpoint, in some style, with random weights that all matter."""
+    sizes = {"vocabulary_size": 97, "hidden_width": 32, "n_layers": 3, "n_heads": 4, "feed_forward_width": 48}
+    rest = {"max_positions": MAX_POSITIONS, "n_segments": 1, "norm_eps": 1e-5, "pad_id": 0, "family": None}
+    config = EncoderConfig(**{**sizes, **rest, **style})
+    model = MultiTaskModel(config, HEADS, pooling="pooler", dropout=0.0, encoder_dropout=0.0)
+    generator = torch.Generator().manual_seed(4)
+    for module in model.modules():
+        randomise(module, generator)
     return model.eval()
 
 

@@ -64,7 +64,7 @@ def _card(name: str, what: str, note: str, score: float | None, was: float | Non
 
 def _score_table(scores: Mapping[str, Any], before: Mapping[str, Any], intervals: Mapping[str, Any]) -> Element:
     made = table("score", "after training", "95 % interval", "before training")
-    for path, value in _leaves({name: found for name, found in scores.items() if name != "before"}):
+    for path, value in _leaves({name: found for name, found in scores.items() if name not in ("before", "baseline")}):
         bounds = _bounds(_at(intervals, *path))
         interval = f"{bounds[0]:.4f} to {bounds[1]:.4f}" if bounds else ""
         made.append(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tandem.evaluation.card import CardFacts, count_texts, write_card
 from tandem.evaluation.facts import task_facts, write_plot_tables
 from tandem.evaluation.page import write_page
 from tandem.evaluation.report import Evaluation
 from tandem.evaluation.sharing import Sharing
-from tandem.model.pretrained import locate
-from tandem.model.weights import read_config
+from tandem.model.building import encoder_config
+from tandem.model.encoder import EncoderConfig
+from tandem.model.pretrained import checkpoint_of
 from tandem.params import Params
 
 _ON_THE_CARD = ("tasks", "tokenize_align", "model", "train")
@@ -42,7 +44,7 @@ def publish(evaluation: Evaluation, params: Params, splits: Path, folder: Path, 
     facts = CardFacts(
         pretrained=params.model.pretrained,
         labels=evaluation.examples.labels,
-        encoder=asdict(read_config(locate(params.model.pretrained))),
+        encoder=_stated(encoder_config(checkpoint_of(params.model.pretrained), params.model)),
         sizes=count_texts(splits, params.corpora),
         settings={"seed": params.seed, **{name: settings[name] for name in _ON_THE_CARD}},
         scores=scores,
@@ -50,3 +52,8 @@ def publish(evaluation: Evaluation, params: Params, splits: Path, folder: Path, 
         tasks=tasks,
     )
     write_card(folder / "model_card.md", facts)
+
+
+def _stated(encoder: EncoderConfig) -> dict[str, Any]:
+    """The encoder's settings, less what does not apply to it."""
+    return {name: value for name, value in asdict(encoder).items() if value is not None}

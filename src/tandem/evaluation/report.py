@@ -37,6 +37,7 @@ class Evaluation:
     examples: Examples
     decoding: str
     seed: int
+    baseline: Mapping[str, Scored] = field(default_factory=dict)  # see `baselines`
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     operating_points: Mapping[str, OperatingPoint] = field(default_factory=dict)
     weights_sha256: str | None = None
@@ -52,13 +53,14 @@ class Evaluation:
         return task_intervals(self.after, groups=self.examples.shelf.text_units, seed=self.seed)
 
     def metrics(self) -> dict[str, Any]:
-        """The headline scores by task, their mean, the same of the untrained model, and what was chosen on valid."""
+        """The headline scores by task, their mean, the same untrained and of baselines, and what valid decided."""
         chosen = {
             "calibration": {task: found._asdict() for task, found in self.calibrations.items()},
             "operating_point": {task: point.metrics() for task, point in self.operating_points.items()},
         }
         blocks = {name: block for name, block in chosen.items() if block}
-        return {**_block(self.after), **blocks, "before": _block(self.before)}
+        others = {"before": self.before, **({"baseline": self.baseline} if self.baseline else {})}
+        return {**_block(self.after), **blocks, **{name: _block(scored) for name, scored in others.items()}}
 
     def reading(self) -> dict[str, Any]:
         """How to read the model's logits as the evaluation did: decoding, temperatures, biases on `O`, by task.
@@ -87,11 +89,14 @@ class Evaluation:
     def summary(self) -> str:
         """One line: each task's score untrained and trained, their mean, and what to know of an operating point."""
         parts = [
-            f"{task} f1 {self.before[task].f1:.4f} (untrained) -> {scored.f1:.4f}"
+            f"{task} f1 {self.before[task].f1:.4f} (untrained) -> {scored.f1:.4f}{self._beside(task)}"
             for task, scored in self.after.items()
         ]
         notes = [f"; {task}: {point.note}" for task, point in self.operating_points.items() if point.note]
         return f"{', '.join(parts)}, combined {_combined(self.after):.4f}{''.join(notes)}"
+
+    def _beside(self, task: str) -> str:
+        return f" (baseline {self.baseline[task].f1:.4f})" if task in self.baseline else ""
 
 
 def _block(scored: Mapping[str, Scored]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tandem.errors import TandemError
+from tandem.evaluation.baselines import score_baselines
 from tandem.evaluation.calibration import Calibration, calibrate
 from tandem.evaluation.decoding import Decoding, decode
 from tandem.evaluation.operating_point import choose_point
@@ -20,7 +21,7 @@ from tandem.hardware.probe import prepare_torch, probe
 from tandem.model.building import build_model
 from tandem.model.folder import load_model
 from tandem.model.multitask import MultiTaskModel
-from tandem.model.pretrained import locate
+from tandem.model.pretrained import checkpoint_of
 from tandem.params import Evaluate, Params
 from tandem.tokens.examples import Examples, open_examples
 from tandem.training.passes import EncoderPass
@@ -41,8 +42,8 @@ def run_evaluation(params: Params, *, model: Path, tokens: Path, hardware: Path)
         raise TandemError(f"{model} was trained for other labels than {tokens} holds: run `dvc repro`")
     execution = probe(params, trained.model.encoder.config, hardware).execution
     prepare_torch(execution)
-    pretrained = locate(params.model.pretrained)
-    untrained = build_model(pretrained, test.labels, test.kinds, params.model, seed=params.seed)
+    checkpoint = checkpoint_of(params.model.pretrained)
+    untrained = build_model(checkpoint, test.labels, test.kinds, params.model, seed=params.seed)
     evaluation = evaluate_model(
         trained.model,
         untrained,
@@ -92,6 +93,7 @@ def evaluate_model(
     return Evaluation(
         after=_scored(test, after, surfaces),
         before=_scored(test, before, surfaces),
+        baseline=score_baselines(train, test, after, surfaces) if train is not None else {},
         predictions=after,
         examples=test,
         decoding=settings.decoding,

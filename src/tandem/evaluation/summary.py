@@ -32,12 +32,15 @@ def print_summary(metrics: Path) -> None:
 
 def _scores(evaluation: dict[str, Any]) -> Table:
     before = evaluation["before"]
-    table = Table("task", "score", "before", "after", title="Test split", title_justify="left")
-    for row in range(2, 4):
-        table.columns[row].justify = "right"
+    baseline = evaluation.get("baseline")  # metrics of an earlier version have none
+    columns = {"before": before, "baseline": baseline, "after": evaluation}
+    blocks = {name: block for name, block in columns.items() if block is not None}
+    table = Table("task", "score", *blocks, title="Test split", title_justify="left")
+    for column in table.columns[2:]:
+        column.justify = "right"
     for task, name in _names(before):
-        old, new = (block[task].get(name) if name else block[task] for block in (before, evaluation))
-        table.add_row(task, name, _shown(old), _shown(new))
+        values = (block[task].get(name) if name else block[task] for block in blocks.values())
+        table.add_row(task, name, *map(_shown, values))
     return table
 
 

@@ -62,6 +62,14 @@ def find_surfaces(train: Examples, test: Examples, task: str) -> Surfaces:
     return Surfaces(seen, test.words_of(scored), _places(test.shelf, scored), test.shelf)
 
 
+def word_keys(examples: Examples, texts: Ints) -> Keys:
+    """A number for each word of some texts, equal for words of the same pieces; 0 where a word has none: (words,)."""
+    words = examples.words_of(texts)
+    each = np.arange(len(words))
+    spans = Spans(each, each + 1, np.zeros_like(each), np.ones(len(words), dtype=bool))
+    return _span_keys(examples.shelf, _places(examples.shelf, texts), words, spans, ("",))
+
+
 def _gold_keys(examples: Examples, task: str, texts: Ints) -> Keys:
     """The keys of the entities that some texts hold by their gold tags."""
     shelf = examples.shelf

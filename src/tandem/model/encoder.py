@@ -1,6 +1,6 @@
 """The encoder of BERT (Devlin et al. 2019): embeddings, then blocks of self-attention and feed-forward.
 
-Post-norm, exact GELU, learnt positions, one segment.
+Post-norm, exact GELU, learnt positions, one segment; the config may ask for parts of `classic` in their place.
 
 Shapes: batch, seq, hidden, heads, head_width; `...` is what the layout makes of (batch, seq).
 """
@@ -8,7 +8,7 @@ Shapes: batch, seq, hidden, heads, head_width; `...` is what the layout makes of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from tandem.errors import TandemError
 from tandem.model.attention import SelfAttention
+from tandem.model.classic import PreNormLayer, ReluFeedForward, SinusoidalEmbeddings
 from tandem.model.dropout import Draws, Dropout, Noise
 from tandem.model.layouts import Layout, Padded, Unpadded, is_right_padded
 
@@ -34,6 +35,12 @@ class EncoderConfig:
     n_segments: int
     norm_eps: float
     pad_id: int
+    family: str | None = "bert"  # whose names its weights have outside; None where no family is like it
+    embedding_width: int | None = None  # where it is not the hidden one
+    position_offset: int = 0  # the row of a text's first position
+    activation: Literal["gelu", "relu"] = "gelu"
+    norm: Literal["post", "pre"] = "post"
+    positions: Literal["learnt", "sinusoidal"] = "learnt"
 
 
 class Encoder(nn.Module):
@@ -45,26 +52,23 @@ class Encoder(nn.Module):
         self.skips_padding = False
         self.checkpoints_layers = False
         self.noise = noise = noise or Noise()
-        self.embeddings = Embeddings(
-            vocabulary_size=config.vocabulary_size,
-            max_positions=config.max_positions,
-            n_segments=config.n_segments,
-            width=config.hidden_width,
-            norm_eps=config.norm_eps,
-            dropout=Dropout(dropout, noise=noise),
-        )
+        self.embeddings = _embeddings(config, Dropout(dropout, noise=noise))
+        layer_type = {"post": Layer, "pre": PreNormLayer}[config.norm]
+        feed_forward_type = {"gelu": FeedForward, "relu": ReluFeedForward}[config.activation]
         self.layers = nn.ModuleList(
-            Layer(
+            layer_type(
                 attention=SelfAttention(
                     width=config.hidden_width, n_heads=config.n_heads, dropout=Dropout(dropout, noise=noise)
                 ),
-                feed_forward=FeedForward(width=config.hidden_width, inner_width=config.feed_forward_width),
+                feed_forward=feed_forward_type(width=config.hidden_width, inner_width=config.feed_forward_width),
                 width=config.hidden_width,
                 norm_eps=config.norm_eps,
                 dropouts=(Dropout(dropout, noise=noise), Dropout(dropout, noise=noise)),
             )
             for _ in range(config.n_layers)
         )
+        is_pre_norm = config.norm == "pre"  # whose last layer leaves its sum as it is
+        self.final_norm = nn.LayerNorm(config.hidden_width, eps=config.norm_eps) if is_pre_norm else nn.Identity()
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Encode pieces.
@@ -80,7 +84,7 @@ class Encoder(nn.Module):
                 hidden = checkpoint(layer, hidden, layout, use_reentrant=False, preserve_rng_state=False)
             else:
                 hidden = layer(hidden, layout)
-        return layout.unpack(hidden)
+        return layout.unpack(self.final_norm(hidden))
 
     def fuse_attention(self, is_fused: bool) -> None:
         """Choose between the fused attention (as it begins) and the same one step by step."""
@@ -93,6 +97,7 @@ class Encoder(nn.Module):
         outputs = [self.embeddings(layout.pack(ids), layout.positions, layout.draws)]
         for layer in self.layers:
             outputs.append(layer(outputs[-1], layout))
+        outputs[-1] = self.final_norm(outputs[-1])
         return [layout.unpack(hidden) for hidden in outputs]
 
     def _layout(self, mask: Tensor) -> Layout:
@@ -110,29 +115,52 @@ class Encoder(nn.Module):
 
 
 class Embeddings(nn.Module):
-    """Sum of a piece's, its position's and the first segment's vector, normalised."""
+    """Sum of a piece's, its position's and the first segment's vector, normalised (and projected to another width)."""
 
     def __init__(
         self,
         *,
         vocabulary_size: int,
-        max_positions: int,
+        n_positions: int,
         n_segments: int,
         width: int,
         norm_eps: float,
         dropout: Dropout,
+        position_offset: int = 0,
+        projected_width: int | None = None,
     ) -> None:
         super().__init__()
         self.pieces = nn.Embedding(vocabulary_size, width)
-        self.positions = nn.Embedding(max_positions, width)
-        self.segments = nn.Embedding(n_segments, width)
+        self.positions = nn.Embedding(n_positions, width)
+        self.segments = nn.Embedding(n_segments, width) if n_segments else None
         self.norm = nn.LayerNorm(width, eps=norm_eps)
         self.dropout = dropout
+        self.projection = nn.Linear(width, projected_width) if projected_width else nn.Identity()
+        self.position_offset = position_offset
 
     def forward(self, ids: Tensor, positions: Tensor, draws: Draws | None = None) -> Tensor:
         """Embed `ids` (...) at `positions`, which broadcast to them; returns (..., hidden)."""
-        summed = self.pieces(ids) + self.segments.weight[0] + self.positions(positions)  # (..., hidden)
-        return self.dropout(self.norm(summed), draws)  # type: ignore[no-any-return]
+        summed = self.pieces(ids)  # (..., hidden)
+        if self.segments is not None:
+            summed = summed + self.segments.weight[0]
+        summed = summed + self.positions(positions + self.position_offset)
+        return self.projection(self.dropout(self.norm(summed), draws))  # type: ignore[no-any-return]
+
+
+def _embeddings(config: EncoderConfig, dropout: Dropout) -> Embeddings | SinusoidalEmbeddings:
+    if config.positions == "sinusoidal":
+        width = config.hidden_width
+        return SinusoidalEmbeddings(vocabulary_size=config.vocabulary_size, width=width, dropout=dropout)
+    return Embeddings(
+        vocabulary_size=config.vocabulary_size,
+        n_positions=config.max_positions + config.position_offset,
+        n_segments=config.n_segments,
+        width=config.embedding_width or config.hidden_width,
+        norm_eps=config.norm_eps,
+        dropout=dropout,
+        position_offset=config.position_offset,
+        projected_width=config.hidden_width if config.embedding_width else None,
+    )
 
 
 class Layer(nn.Module):
@@ -142,7 +170,7 @@ class Layer(nn.Module):
         self,
         *,
         attention: SelfAttention,
-        feed_forward: FeedForward,
+        feed_forward: nn.Module,
         width: int,
         norm_eps: float,
         dropouts: tuple[Dropout, Dropout],

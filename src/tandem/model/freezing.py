@@ -88,6 +88,8 @@ def _rungs(model: MultiTaskModel) -> Iterator[Rung]:
     yield Rung("embeddings", 0, model.encoder.embeddings)
     for number, layer in enumerate(model.encoder.layers, start=1):
         yield Rung(f"layers.{number}", number, layer)
+    if isinstance(model.encoder.final_norm, nn.LayerNorm):
+        yield Rung("final_norm", model.encoder.config.n_layers, model.encoder.final_norm)
     if model.pooler is not None:
         yield Rung("pooler", _top(model) - model.has_pretrained_pooler, model.pooler)
     for task, head in model.heads.items():

@@ -13,6 +13,7 @@ from pathlib import Path
 from tandem.artifacts import sha256_of
 from tandem.errors import TandemError
 
+SCRATCH = "none"
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 HUB_FILES = (CONFIG, WEIGHTS, "tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "*.model")
@@ -43,8 +44,15 @@ def locate(name: str) -> Path:
     return folder
 
 
-def fingerprint(folder: Path) -> dict[str, str]:
+def checkpoint_of(name: str) -> Path | None:
+    """Return the folder as `locate` does, or None for `none`: an encoder from scratch has no checkpoint."""
+    return None if name == SCRATCH else locate(name)
+
+
+def fingerprint(folder: Path | None) -> dict[str, str]:
     """The sha256 of each file that training reads of a pretrained model: what `model.pretrained` stands for."""
+    if folder is None:
+        return {}
     files = sorted(path for path in folder.iterdir() if path.is_file() and _READ.fullmatch(path.name))
     return {path.name: sha256_of(path) for path in files}
 

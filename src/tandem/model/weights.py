@@ -1,13 +1,11 @@
-"""Weights and settings to and from Hugging Face's names: a reversible map, as ordered data.
+"""An encoder's weights and settings to and from a checkpoint of one of the known families, by its reversible map.
 
-Several of their tensors may stand for one of ours: they are stacked along the first dimension, in the order given.
-Every key of a checkpoint is either mapped or matches `DROPPED`; anything else is an error.
+Every key of a checkpoint is either mapped or one that its family says is dropped; anything else is an error.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,48 +18,11 @@ from torch import Tensor
 from tandem.artifacts import write_json
 from tandem.errors import TandemError
 from tandem.model.encoder import EncoderConfig
+from tandem.model.families import FAMILIES, Family, Names
 from tandem.model.multitask import MultiTaskModel
 
-Names = tuple[str, tuple[str, ...]]  # one of ours, those of theirs that it stacks
-
-PREFIX = "bert."
-
-EMBEDDING_NAMES: tuple[Names, ...] = (
-    ("encoder.embeddings.pieces.weight", ("embeddings.word_embeddings.weight",)),
-    ("encoder.embeddings.positions.weight", ("embeddings.position_embeddings.weight",)),
-    ("encoder.embeddings.segments.weight", ("embeddings.token_type_embeddings.weight",)),
-    ("encoder.embeddings.norm", ("embeddings.LayerNorm",)),
-)
-LAYER_NAMES: tuple[Names, ...] = (
-    ("attention.query_key_value", ("attention.self.query", "attention.self.key", "attention.self.value")),
-    ("attention.output", ("attention.output.dense",)),
-    ("attention_norm", ("attention.output.LayerNorm",)),
-    ("feed_forward.inner", ("intermediate.dense",)),
-    ("feed_forward.outer", ("output.dense",)),
-    ("feed_forward_norm", ("output.LayerNorm",)),
-)
-POOLER_NAMES: tuple[Names, ...] = (("pooler", ("pooler.dense",)),)
-
-DROPPED = re.compile(
-    r"embeddings\.position_ids"  # a constant: 0, 1, 2, ...
-    r"|pooler\.dense\.(weight|bias)"  # mapped where the pooling wants it
-    r"|(cls|classifier|qa_outputs|dropout)\..*"  # heads of pretraining and of other fine-tuning
-)
 OLD_ENDINGS = ((".LayerNorm.gamma", ".LayerNorm.weight"), (".LayerNorm.beta", ".LayerNorm.bias"))
-
-CONFIG_NAMES = (
-    ("vocabulary_size", "vocab_size"),
-    ("hidden_width", "hidden_size"),
-    ("n_layers", "num_hidden_layers"),
-    ("n_heads", "num_attention_heads"),
-    ("feed_forward_width", "intermediate_size"),
-    ("max_positions", "max_position_embeddings"),
-    ("n_segments", "type_vocab_size"),
-    ("norm_eps", "layer_norm_eps"),
-    ("pad_id", "pad_token_id"),
-)
-FAMILIES = ("bert",)
-FIXED_SETTINGS = {"hidden_act": "gelu", "position_embedding_type": "absolute", "is_decoder": False}
+ACTIVATIONS = ("gelu", "relu")
 
 
 def read_config(folder: Path) -> EncoderConfig:
@@ -70,20 +31,25 @@ def read_config(folder: Path) -> EncoderConfig:
     Raises `TandemError` for a family or a setting that Tandem does not compute, and for a size that lacks.
     """
     settings = _read_settings(folder / "config.json")
-    found = settings.get("model_type")
+    found = str(settings.get("model_type"))
     if found not in FAMILIES:
         raise TandemError(
             f"model.pretrained: {folder} holds a model of the family {found!r}; known: {', '.join(FAMILIES)}"
         )
-    for key, expected in FIXED_SETTINGS.items():
-        if settings.get(key, expected) != expected:
+    family = FAMILIES[found]
+    allowed = {theirs: ACTIVATIONS for _, theirs in family.choices} | {key: (it,) for key, it in family.fixed.items()}
+    for key, values in allowed.items():
+        if settings.get(key, values[0]) not in values:
+            computed = " or ".join(map(repr, values))
             raise TandemError(
-                f"model.pretrained: {folder} has {key} = {settings[key]!r}, and the encoder computes {expected!r} alone"
+                f"model.pretrained: {folder} has {key} = {settings[key]!r}, and the encoder computes {computed} alone"
             )
-    missing = [theirs for _, theirs in CONFIG_NAMES if not isinstance(settings.get(theirs), int | float)]
+    missing = [theirs for _, theirs in family.sizes if not isinstance(settings.get(theirs), int | float)]
     if missing:
         raise TandemError(f"model.pretrained: {folder}/config.json lacks a number for {', '.join(missing)}")
-    return EncoderConfig(**{ours: settings[theirs] for ours, theirs in CONFIG_NAMES})
+    sizes = {ours: settings[theirs] for ours, theirs in family.sizes}
+    chosen = {ours: settings.get(theirs, ACTIVATIONS[0]) for ours, theirs in family.choices}
+    return EncoderConfig(family=found, **_ours(family, sizes), **chosen, **family.constants)
 
 
 def load_encoder_weights(model: MultiTaskModel, folder: Path) -> tuple[str, ...]:
@@ -93,44 +59,52 @@ def load_encoder_weights(model: MultiTaskModel, folder: Path) -> tuple[str, ...]
     Raises `TandemError` naming keys that are missing or unknown, and tensors of another shape.
     """
     path = folder / "model.safetensors"
-    tensors = {_plain_name(key): tensor for key, tensor in read_tensors(path).items()}
-    has_pooler = model.pooler is not None and "pooler.dense.weight" in tensors
-    names = dict(weight_names(model.encoder.config.n_layers, has_pooler=has_pooler))
+    config = model.encoder.config
+    family = _family_of(config)
+    tensors = {_plain_name(key, family): tensor for key, tensor in read_tensors(path).items()}
+    has_pooler = model.pooler is not None and any(f"{theirs}.weight" in tensors for _, (theirs,) in family.pooler)
+    names = dict(weight_names(config, has_pooler=has_pooler))
     mapped = {theirs for several in names.values() for theirs in several}
     dropped = tuple(sorted(tensors.keys() - mapped))
-    _check_keys(path, missing=mapped - tensors.keys(), unknown=[key for key in dropped if not DROPPED.fullmatch(key)])
+    unknown = [key for key in dropped if not family.dropped.fullmatch(key)]
+    _check_keys(path, missing=mapped - tensors.keys(), unknown=unknown)
     copy_into(model, {ours: _stack([tensors[key] for key in theirs]) for ours, theirs in names.items()}, path)
     model.has_pretrained_pooler = has_pooler
     return dropped
 
 
 def to_huggingface(model: MultiTaskModel) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the encoder as transformers' BertModel knows it: its config.json and its state dict, on the CPU."""
+    """Return the encoder as transformers knows it: its config.json and its state dict, on the CPU.
+
+    Raises `TandemError` for an encoder from scratch that is like no family.
+    """
     config = model.encoder.config
-    settings = {theirs: getattr(config, ours) for ours, theirs in CONFIG_NAMES}
-    settings |= {"architectures": ["BertModel"], "model_type": "bert", **FIXED_SETTINGS}
+    family = _family_of(config)
+    named = {"architectures": [family.architecture], "model_type": config.family}
+    settings = {**_theirs(family, config), **family.fixed, **named}
     parameters = dict(model.named_parameters())
     tensors = {}
-    for ours, theirs in weight_names(config.n_layers, has_pooler=model.pooler is not None):
+    for ours, theirs in weight_names(config, has_pooler=model.pooler is not None and bool(family.pooler)):
         parts = parameters[ours].detach().cpu().chunk(len(theirs))
         tensors.update({name: part.clone() for name, part in zip(theirs, parts, strict=True)})
     return settings, tensors
 
 
 def write_checkpoint(folder: Path, model: MultiTaskModel) -> None:
-    """Write the encoder into a folder as a checkpoint that transformers' BertModel loads."""
+    """Write the encoder into a folder as a checkpoint that transformers loads."""
     settings, tensors = to_huggingface(model)
     write_json(folder / "config.json", settings)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def weight_names(n_layers: int, *, has_pooler: bool) -> Iterator[Names]:
-    """Yield every parameter of the encoder (and pooler) with the names, in order, that it stands for."""
-    yield from _with_endings("", "", EMBEDDING_NAMES)
-    for number in range(n_layers):
-        yield from _with_endings(f"encoder.layers.{number}.", f"encoder.layer.{number}.", LAYER_NAMES)
-    if has_pooler:
-        yield from _with_endings("", "", POOLER_NAMES)
+def weight_names(config: EncoderConfig, *, has_pooler: bool) -> Iterator[Names]:
+    """Yield every parameter of the encoder (and pooler) with its family's names, in order, that it stands for."""
+    family = _family_of(config)
+    yield from _with_endings("", "", family.embeddings)
+    yield from _with_endings("", "", family.projection if config.embedding_width else ())
+    for number in range(config.n_layers):
+        yield from _with_endings(f"encoder.layers.{number}.", f"{family.layers}{number}.", family.layer)
+    yield from _with_endings("", "", family.pooler if has_pooler else ())
 
 
 def copy_into(model: MultiTaskModel, tensors: Mapping[str, Tensor], source: Path) -> None:
@@ -155,17 +129,45 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise TandemError(f"{path} is missing or damaged ({error}): fetch or make it again") from error
 
 
+def _family_of(config: EncoderConfig) -> Family:
+    if config.family is None:
+        raise TandemError(
+            "an encoder with pre-norm or sinusoidal positions has no checkpoint of a family that transformers knows; "
+            "one with `model.scratch.norm: post` and `model.scratch.positions: learnt` is a BERT"
+        )
+    return FAMILIES[config.family]
+
+
+def _ours(family: Family, sizes: dict[str, Any]) -> dict[str, Any]:
+    """From the numbers that a checkpoint states to ours, which count usable positions and keep a width once."""
+    offset = sizes["pad_id"] + 1 if family.counts_positions_from_pad else 0
+    ours = {**sizes, "max_positions": sizes["max_positions"] - offset, "position_offset": offset}
+    if ours.get("embedding_width") == ours["hidden_width"]:
+        ours["embedding_width"] = None
+    return ours
+
+
+def _theirs(family: Family, config: EncoderConfig) -> dict[str, Any]:
+    """The way back from `_ours`."""
+    ours = {
+        **vars(config),
+        "max_positions": config.max_positions + config.position_offset,
+        "embedding_width": config.embedding_width or config.hidden_width,
+    }
+    return {theirs: ours[name] for name, theirs in (*family.sizes, *family.choices)}
+
+
 def _with_endings(our_prefix: str, their_prefix: str, names: tuple[Names, ...]) -> Iterator[Names]:
     for ours, theirs in names:
         for ending in ("",) if ours.endswith(".weight") else (".weight", ".bias"):
             yield our_prefix + ours + ending, tuple(their_prefix + name + ending for name in theirs)
 
 
-def _plain_name(key: str) -> str:
+def _plain_name(key: str, family: Family) -> str:
     for old, new in OLD_ENDINGS:
         if key.endswith(old):
             key = key.removesuffix(old) + new
-    return key.removeprefix(PREFIX)
+    return key.removeprefix(family.prefix)
 
 
 def _stack(tensors: list[Tensor]) -> Tensor:

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
 
-from tandem.params.schema import Corpus, Kind, Params, Task, Train
+from tandem.params.schema import Corpus, Kind, Model, Params, Task, Train
 
-_RESERVED = ("before", "calibration", "combined", "combined_score", "operating_point")
+_RESERVED = ("baseline", "before", "calibration", "combined", "combined_score", "operating_point")
 
 
 def contradictions(params: Params) -> list[str]:
@@ -130,7 +130,21 @@ def _number_contradictions(params: Params) -> list[str]:
             f"tokenize_align.stride must be at most half of max_length ({params.tokenize_align.max_length // 2}), "
             f"got {params.tokenize_align.stride}"
         )
-    return found + _train_contradictions(params.train, tuple(params.tasks))
+    return [*found, *_model_contradictions(params.model), *_train_contradictions(params.train, tuple(params.tasks))]
+
+
+def _model_contradictions(model: Model) -> list[str]:
+    if model.pretrained != "none":
+        return []
+    if model.scratch is None:
+        return ["model.scratch is missing: `pretrained: none` needs the sizes of the encoder"]
+    found = []
+    width, heads = model.scratch.hidden_width, model.scratch.n_heads
+    if width % heads or (model.scratch.positions == "sinusoidal" and width % 2):
+        found.append(f"model.scratch.hidden_width must be even and a multiple of n_heads ({heads}), got {width}")
+    if model.pooling == "pooler":
+        found.append("model.pooling must not be pooler with `pretrained: none`: there is no pretrained tanh layer")
+    return found
 
 
 def _train_contradictions(train: Train, tasks: tuple[str, ...]) -> list[str]:

@@ -107,13 +107,34 @@ class HardwareProbe:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Scratch:
+    """The sizes and the style of an encoder that begins from scratch."""
+
+    vocabulary_size: Annotated[int, Field(ge=32)]
+    hidden_width: Count
+    n_heads: Count
+    n_layers: Count
+    feed_forward_width: Count
+    max_positions: Annotated[int, Field(ge=8)]
+    norm: Literal["post", "pre"]
+    positions: Literal["learnt", "sinusoidal"]
+    activation: Literal["gelu", "relu"]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Model:
-    """The encoder and how a text's vector is read off it."""
+    """The encoder and how a text's vector is read off it; `scratch` only counts where `pretrained` is `none`."""
 
     pretrained: Annotated[str, Field(min_length=1)]
     pooling: Literal["cls", "mean", "max", "pooler"]
     dropout: Probability
     encoder_dropout: Probability
+    scratch: Scratch | None = None
+
+    @property
+    def vocabulary_size(self) -> int | None:
+        """How many pieces to learn; None where the pretrained encoder has its own."""
+        return self.scratch.vocabulary_size if self.pretrained == "none" and self.scratch is not None else None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional
 
 from tandem.corpora.records import read_records
 from tandem.errors import TandemError
+from tandem.model.building import build_model
 from tandem.model.folder import load_model
-from tandem.model.multitask import MultiTaskModel, pool
+from tandem.model.multitask import HeadConfig, MultiTaskModel, pool
+from tandem.model.pretrained import SCRATCH
 from tandem.model.weights import load_encoder_weights, read_config, write_checkpoint
-from tandem.params import ParityCheck
-from tandem.parity.comparison import Batch, Comparison, compare, load_reference
+from tandem.params import Kind, Model, ParityCheck
+from tandem.parity.batches import count_differing, doubling_lengths, encode_texts, in_batches, of_lengths
+from tandem.parity.comparison import Comparison, compare
+from tandem.parity.reference import Batch, Reference, TorchReference, TransformersReference, reference_ids
 from tandem.tokens.tokenizer import load_tokenizer
 
 _BATCH = 8  # texts padded together
+_LEARNT_FROM = 4  # texts whose loss is compared, and what follows from it
+
+_LABELS = {"text": ("a", "b", "c"), "pieces": ("O", "B-a", "I-a", "B-b", "I-b")}
+_KINDS: Mapping[str, Kind] = {"text": "classification", "pieces": "tagging"}
 
 Table = list[list[float | None]]
 
@@ -49,18 +58,35 @@ class ParityReport:
     def summary(self) -> str:
         """The largest difference of each encoder, in words."""
         largest = [f"{name} {max(one.differences.values()):.1e}" for name, one in self.comparisons.items()]
-        return f"largest difference to transformers: {', '.join(largest)} (tolerance {self.tolerance:.0e})"
+        return f"largest difference to the reference: {', '.join(largest)} (tolerance {self.tolerance:.0e})"
 
     def raise_if_failed(self) -> None:
-        """Raise `TandemError` naming the first place, from the embeddings up, that is not within the tolerance."""
+        """Raise `TandemError` naming the first rung, from the ids up, that is not within the tolerance."""
         for name, comparison in self.comparisons.items():
-            for place, difference in comparison.differences.items():
-                if not difference <= self.tolerance:
-                    raise TandemError(
-                        f"the {name} encoder differs from transformers' BertModel at {place}: largest absolute "
-                        f"difference {difference:.2e}, parity_check.tolerance {self.tolerance:.0e}. The report lists "
-                        "every layer; above the first that fails, the numbers follow from it"
-                    )
+            failure = comparison.first_failure(self.tolerance)
+            if failure is not None:
+                raise TandemError(
+                    f"the {name} encoder differs from the reference at {failure[0]}: largest difference "
+                    f"{failure[1]:.2e}, parity_check.tolerance {self.tolerance:.0e}. The report lists every rung; "
+                    "above the first that fails, the numbers follow from it"
+                )
+
+
+class Subject(NamedTuple):
+    """A model, the checkpoint that its weights come from (None: from nowhere), and the folder of its tokenizer."""
+
+    model: MultiTaskModel
+    checkpoint: Path | None
+    tokenizer: Path
+
+
+class Material(NamedTuple):
+    """What is compared: whole texts as pieces, the sentences alone, all batches, the batch that is learnt from."""
+
+    whole: list[list[int]]
+    alone: list[Batch]
+    batches: list[Batch]
+    learnt_from: Batch
 
 
 def first_texts(splits: Path, corpora: Iterable[str], count: int) -> list[str]:
@@ -69,31 +95,61 @@ def first_texts(splits: Path, corpora: Iterable[str], count: int) -> list[str]:
 
 
 def check_parity(
-    pretrained: Path, trained: Path, texts: Sequence[str], settings: ParityCheck, *, max_length: int
+    pretrained: Path,
+    trained: Path,
+    texts: Sequence[str],
+    settings: ParityCheck,
+    *,
+    max_length: int,
+    begins: Model | None = None,
 ) -> ParityReport:
-    """Compare the encoder with the reference from the checkpoint, and from the trained model exported to its format.
+    """Compare the encoder that training begins with, and the trained one, with the reference that has their weights.
 
     `texts`, cut at `max_length` pieces, are compared in padded batches, the sentences of `settings` one by one.
+    `pretrained` is the checkpoint, or the folder of the vocabulary where `begins`, the params' section, says that the
+    encoder begins from scratch.
     Raises `TandemError` if a folder cannot be read; a difference above the tolerance raises nothing here.
     """
     torch.set_num_threads(1)  # small batches: a second thread would mostly wait for the first
+    expected = reference_ids(pretrained, [*settings.sentences, *texts])
+    subjects = {
+        "pretrained": _begun(pretrained, begins),
+        "trained": Subject(load_model(trained).model, None, tokenizer=trained),
+    }
     comparisons, similarity = {}, {}
-    with TemporaryDirectory() as scratch:
-        model = load_model(trained).model
-        write_checkpoint(Path(scratch), model)
-        subjects = {"pretrained": (_bare_encoder(pretrained), pretrained), "trained": (model, Path(scratch))}
-        for (name, (model, checkpoint)), tokenizer in zip(subjects.items(), (pretrained, trained), strict=True):
-            limit = min(max_length, model.encoder.config.max_positions)
-            sentences = _batches(settings.sentences, tokenizer, size=1, limit=limit)
-            batches = [*sentences, *_batches(texts, tokenizer, size=_BATCH, limit=limit)]
-            comparisons[name] = compare(model, load_reference(checkpoint), batches)
-            similarity[name] = _similarities(model, sentences)
+    for name, subject in subjects.items():
+        material = _material(subject, texts, settings.sentences, max_length=max_length)
+        comparisons[name] = compare(
+            subject.model,
+            _reference(subject),
+            material.batches,
+            learnt_from=material.learnt_from,
+            differing_ids=count_differing(material.whole, expected),
+        )
+        similarity[name] = _similarities(subject.model, material.alone)
     return ParityReport(
         tolerance=settings.tolerance,
         n_texts=len(texts),
         sentences=settings.sentences,
         comparisons=comparisons,
         similarity=similarity,
+    )
+
+
+def _material(subject: Subject, texts: Sequence[str], sentences: Sequence[str], *, max_length: int) -> Material:
+    """Sentences alone, texts in padded batches, the lengths 1, 2, 4, ... together, and the longest possible alone."""
+    tokenizer = load_tokenizer(subject.tokenizer)
+    longest = subject.model.encoder.config.max_positions
+    limit = min(max_length, longest)
+    own, others = encode_texts(sentences, tokenizer), encode_texts(texts, tokenizer)
+    cut = partial(in_batches, pad_id=tokenizer.pad_id, limit=limit)
+    alone = cut(own, size=1)
+    of_all_lengths = [of_lengths(lengths, own, tokenizer.pad_id) for lengths in (doubling_lengths(limit), [longest])]
+    return Material(
+        whole=[*own, *others],
+        alone=alone,
+        batches=[*of_all_lengths, *alone, *cut(others, size=_BATCH)],
+        learnt_from=cut(own, size=_LEARNT_FROM)[0],
     )
 
 
@@ -106,23 +162,27 @@ def _similarities(model: MultiTaskModel, sentences: Sequence[Batch]) -> Table:
     return [[round(cosine, 4) if math.isfinite(cosine) else None for cosine in row] for row in table.tolist()]
 
 
-def _bare_encoder(pretrained: Path) -> MultiTaskModel:
+def _reference(subject: Subject) -> Reference:
+    """Transformers' model of the checkpoint, or of the export where there is none; torch's for what is of no family."""
+    if subject.model.encoder.config.family is None:
+        return TorchReference(subject.model)
+    with TemporaryDirectory() as exported:
+        if subject.checkpoint is None:
+            write_checkpoint(Path(exported), subject.model)
+        return TransformersReference(subject.checkpoint or Path(exported), subject.model)
+
+
+def _begun(pretrained: Path, begins: Model | None) -> Subject:
+    """What training begins with, its pooler if the checkpoint has one, and a head of either kind."""
+    if begins is not None and begins.pretrained == SCRATCH:
+        model = build_model(None, _LABELS, _KINDS, replace(begins, dropout=0.0, encoder_dropout=0.0), seed=0)
+        return Subject(model.eval(), None, tokenizer=pretrained)
+    heads = {task: HeadConfig(kind=kind, n_labels=len(_LABELS[task])) for task, kind in _KINDS.items()}
     config = read_config(pretrained)
-    model = MultiTaskModel(config, {}, pooling="mean", dropout=0.0, encoder_dropout=0.0)
-    load_encoder_weights(model, pretrained)
-    return model.eval()
-
-
-def _batches(texts: Sequence[str], folder: Path, *, size: int, limit: int) -> list[Batch]:
-    """Cut texts into at most `limit` pieces each and pad `size` of them together."""
-    tokenizer = load_tokenizer(folder)
-    pieces = [encoding.ids[:limit] for encoding in tokenizer.backend.encode_batch(list(texts))]
-    return [_padded(pieces[start : start + size], tokenizer.pad_id) for start in range(0, len(pieces), size)]
-
-
-def _padded(pieces: Sequence[Sequence[int]], pad_id: int) -> Batch:
-    lengths = torch.tensor([len(text) for text in pieces])
-    mask = torch.arange(int(lengths.max()))[None] < lengths[:, None]  # (batch, seq)
-    ids = torch.full(mask.shape, pad_id)
-    ids[mask] = torch.tensor([piece for text in pieces for piece in text])
-    return Batch(ids, mask)
+    for pooling in ("pooler", "mean"):
+        model = MultiTaskModel(config, heads, pooling=pooling, dropout=0.0, encoder_dropout=0.0)
+        load_encoder_weights(model, pretrained)
+        if model.has_pretrained_pooler:
+            break
+    model.initialise_heads(torch.Generator().manual_seed(0))
+    return Subject(model.eval(), pretrained, tokenizer=pretrained)

@@ -1,167 +1,143 @@
-"""Proof that our encoder computes what transformers' BertModel computes from the same weights.
+"""The ladder: our encoder against the reference with the same weights, rung by rung, over every route through our code.
 
 Like is compared with like: fused attention with the reference's `sdpa`, step by step with its `eager`. Adding up in
 another order, the reference differs from itself by about the tolerance (float32 noise that LayerNorm amplifies beside
-outlying values). Computing without padding adds up in another order too, so it is compared in float64, where noise
-neither hides an error nor feigns one. The report states both noises in float32.
+outlying values). Computing without padding, or in blocks as dropout does, adds up in another order too, so it is
+compared in float64, where noise neither hides an error nor feigns one. The report states both noises in float32.
+bfloat16 has three digits: it is held to a band around the reference's float32, and reported beside the reference's own.
 
 Shapes: batch, seq, hidden; rows are the real pieces of a batch.
 """
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from transformers import BertModel
-from transformers.utils import logging
 
-from tandem.model.multitask import MultiTaskModel, pool
+from tandem.model.multitask import MultiTaskModel
+from tandem.parity.learning import learning_differences
+from tandem.parity.reference import Batch, Reference
+from tandem.parity.routes import FUSED, HELD, UNPADDED, Route, along
+from tandem.parity.rungs import difference, largest_distance, our_rungs, smallest_cosine, their_rungs
 
+BFLOAT16_BAND = 0.05
+"""How far a piece's vector in bfloat16 may be from the one in float32, as a share of its length."""
 
-class Route(NamedTuple):
-    """A way through our code, and what of the reference is its like."""
-
-    is_fused: bool
-    skips_padding: bool
-    dtype: torch.dtype
-
-    @property
-    def attention(self) -> str:
-        """The reference's name for this attention."""
-        return "sdpa" if self.is_fused else "eager"
-
-
-_FUSED = Route(is_fused=True, skips_padding=False, dtype=torch.float32)
-_STEP_BY_STEP = Route(is_fused=False, skips_padding=False, dtype=torch.float32)
-_UNPADDED = Route(is_fused=True, skips_padding=True, dtype=torch.float32)
-_UNPADDED_EXACT = Route(is_fused=True, skips_padding=True, dtype=torch.float64)
-
-
-class Batch(NamedTuple):
-    """Pieces of some texts: ids (batch, seq) int64 and mask (batch, seq) bool."""
-
-    ids: Tensor
-    mask: Tensor
+_RELATIVE = ("loss", "gradients", "step")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """One encoder against the reference: the largest absolute difference by name, from the bottom up."""
+    """One encoder against the reference: the largest difference by rung, from the bottom up.
+
+    `ids` counts pieces that differ. `bfloat16` is the largest distance of a piece's vector, `bfloat16_reference` that
+    of the reference's own, to its float32.
+    """
 
     differences: Mapping[str, float]
     min_cosine: float
     reference_noise: float
     unpadded_noise: float
+    bfloat16: float
+    bfloat16_reference: float
 
     def as_dict(self) -> dict[str, Any]:
         """The numbers as JSON values."""
-        named = {name: {"max_abs_diff": value} for name, value in self.differences.items()}
-        vectors = {name: named.pop(name) for name in ("tokens", "cls", "mean")}
+        layers: dict[str, Any] = {}
+        others: dict[str, Any] = {}
+        for name, value in self.differences.items():
+            unit = "max_rel_diff" if name in _RELATIVE else "differing" if name == "ids" else "max_abs_diff"
+            (layers if name.startswith(("embeddings", "layer_")) else others)[name] = {unit: value}
         noise = {"reference": self.reference_noise, "unpadded": self.unpadded_noise}
-        return {"layers": named, **vectors, "min_cosine": self.min_cosine, "float32_noise": noise}
+        half = {"band": BFLOAT16_BAND, "max_rel_diff": self.bfloat16, "reference": self.bfloat16_reference}
+        return {"layers": layers, **others, "min_cosine": self.min_cosine, "float32_noise": noise, "bfloat16": half}
+
+    def first_failure(self, tolerance: float) -> tuple[str, float] | None:
+        """The first rung from the bottom that is not within the tolerance, and by how much it differs."""
+        for rung, value in self.differences.items():
+            if not value <= tolerance:
+                return rung, value
+        return None if self.bfloat16 <= BFLOAT16_BAND else ("bfloat16", self.bfloat16)
 
 
-def load_reference(folder: Path) -> Any:
-    """Load transformers' BertModel from a folder: float32, in evaluation mode, without a word."""
-    with _quiet():
-        return BertModel.from_pretrained(
-            folder, add_pooling_layer=False, dtype=torch.float32, local_files_only=True, use_safetensors=True
-        ).eval()
+def compare(
+    model: MultiTaskModel,
+    reference: Reference,
+    batches: Sequence[Batch],
+    *,
+    learnt_from: Batch,
+    differing_ids: int = 0,
+) -> Comparison:
+    """Climb the ladder on every batch over every route; loss, gradients and step on `learnt_from` alone.
 
-
-@torch.no_grad()
-def compare(model: MultiTaskModel, reference: Any, batches: Sequence[Batch]) -> Comparison:
-    """Compare every layer's output at the real pieces, and the pooled vectors, over every route through our code."""
+    The routes of dropout are only taken on the first batch, which had best be one of many lengths. `differing_ids` is
+    what comparing the tokenizers found, the lowest rung. The model is left as it was.
+    """
     model.eval()
-    largest: dict[str, float] = {}
-    cosine = 1.0
-    for route in (_FUSED, _STEP_BY_STEP, _UNPADDED_EXACT):
-        model.encoder.to(route.dtype)
-        reference.to(route.dtype)
+    largest: dict[str, float] = {"ids": float(differing_ids)}
+    cosine, noises = 1.0, [(0.0, 0.0)]
+    for dtype in (torch.float32, torch.float64):
+        model.to(dtype)
+        reference.module.to(dtype)
+        routes = [route for route in HELD if route.dtype == dtype]
         for batch in batches:
-            ours, theirs = _our_outputs(model, batch, route), _their_outputs(reference, batch, route)
-            cosine = min(cosine, *(_cosine(ours[name], theirs[name]) for name in theirs))
-            largest = {name: max(largest.get(name, 0.0), _difference(ours[name], theirs[name])) for name in theirs}
-    model.encoder.to(torch.float32)
-    reference.to(torch.float32)
-    by_other_order = [(_their_outputs(reference, batch, _STEP_BY_STEP), batch) for batch in batches]
-    unpadded = [(_our_outputs(model, batch, _UNPADDED), batch) for batch in batches]
+            theirs = {fused: _theirs(reference, model, batch, fused) for fused in {route.is_fused for route in routes}}
+            for route in routes if batch is batches[0] else [route for route in routes if not route.draws]:
+                ours, expected = _ours(model, batch, route), theirs[route.is_fused]
+                cosine = min(cosine, *(smallest_cosine(ours[name], expected[name]) for name in expected))
+                _raise(largest, {name: difference(ours[name], expected[name]) for name in expected})
+            if dtype == torch.float32:
+                others = (theirs[False], _ours(model, batch, UNPADDED))
+                noises.append(tuple(_largest_difference(other, theirs[True]) for other in others))  # type: ignore[arg-type]
+        for route in routes if model.heads else ():
+            _raise(largest, learning_differences(model, reference, learnt_from, route))
+    model.to(torch.float32)
+    reference.module.to(torch.float32)
+    half, reference_half = _half_precision(model, reference, batches[-1])
     return Comparison(
-        differences=largest,
+        differences=_from_the_bottom(largest),
         min_cosine=cosine,
-        reference_noise=_noise(reference, by_other_order),
-        unpadded_noise=_noise(reference, unpadded),
+        reference_noise=max(own for own, _ in noises),
+        unpadded_noise=max(unpadded for _, unpadded in noises),
+        bfloat16=half,
+        bfloat16_reference=reference_half,
     )
 
 
-def _noise(reference: Any, outputs: Sequence[tuple[dict[str, Tensor], Batch]]) -> float:
-    """The largest difference to what the reference's fused attention gives in float32."""
-    largest = 0.0
-    for found, batch in outputs:
-        expected = _their_outputs(reference, batch, _FUSED)
-        largest = max(largest, *(_difference(found[name], expected[name]) for name in expected))
-    return largest
+def _raise(largest: dict[str, float], found: Mapping[str, float]) -> None:
+    for name, value in found.items():
+        largest[name] = max(largest.get(name, 0.0), value)
 
 
-def _our_outputs(model: MultiTaskModel, batch: Batch, route: Route) -> dict[str, Tensor]:
-    """What is compared, from the bottom up, by name: (rows, hidden)."""
-    encoder = model.encoder
-    encoder.fuse_attention(route.is_fused)
-    encoder.skips_padding = route.skips_padding
-    layers = encoder.layer_outputs(*batch)
-    encoder.fuse_attention(True)
-    encoder.skips_padding = False
-    pooled = {"cls": pool(layers[-1], batch.mask, "cls"), "mean": pool(layers[-1], batch.mask, "mean")}
-    return {**_by_layer(layers, batch.mask), **pooled}
+def _from_the_bottom(largest: Mapping[str, float]) -> dict[str, float]:
+    """In the order in which one rung follows from another."""
+    learnt = {name: largest[name] for name in _RELATIVE if name in largest}
+    return {**{name: value for name, value in largest.items() if name not in learnt}, **learnt}
 
 
-def _their_outputs(reference: Any, batch: Batch, route: Route) -> dict[str, Tensor]:
-    """The same of the reference, pooled text by text, apart from the code that is checked: (rows, hidden)."""
-    reference.set_attn_implementation(route.attention)
-    layers = reference(batch.ids, batch.mask.long(), output_hidden_states=True).hidden_states
-    texts = [vectors[real] for vectors, real in zip(layers[-1], batch.mask, strict=True)]
-    pooled = {
-        "cls": torch.stack([text[0] for text in texts]),
-        "mean": torch.stack([text.mean(dim=0) for text in texts]),
-    }
-    return {**_by_layer(layers, batch.mask), **pooled}
+@torch.no_grad()
+def _ours(model: MultiTaskModel, batch: Batch, route: Route) -> dict[str, Tensor]:
+    """In reverse order, too, where noise does not matter: the order of a batch must not."""
+    with along(model, route, len(batch.ids)):
+        return our_rungs(model, batch, is_reversed=route.draws)
 
 
-def _by_layer(layers: Sequence[Tensor], mask: Tensor) -> dict[str, Tensor]:
-    names = ["embeddings", *(f"layer_{number:02}" for number in range(1, len(layers)))]
-    return {**{name: layer[mask] for name, layer in zip(names, layers, strict=True)}, "tokens": layers[-1][mask]}
+@torch.no_grad()
+def _theirs(reference: Reference, model: MultiTaskModel, batch: Batch, is_fused: bool) -> dict[str, Tensor]:
+    return their_rungs(reference, model, batch, is_fused=is_fused)
 
 
-def _difference(ours: Tensor, theirs: Tensor) -> float:
-    """The largest absolute difference; the largest float where it is no number, which JSON could not hold."""
-    value = (ours - theirs).abs().max().item()
-    return value if math.isfinite(value) else sys.float_info.max
+def _largest_difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
+    return max(difference(found[name], expected[name]) for name in expected)
 
 
-def _cosine(ours: Tensor, theirs: Tensor) -> float:
-    """The smallest cosine of two rows' vectors."""
-    value = functional.cosine_similarity(ours.double(), theirs.double(), dim=1).min().item()
-    return value if math.isfinite(value) else -1.0
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from reporting on what it loads."""
-    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if has_bars:
-            logging.enable_progress_bar()
+def _half_precision(model: MultiTaskModel, reference: Reference, batch: Batch) -> tuple[float, float]:
+    """How far our and the reference's bfloat16 are from its float32: the largest share of a vector's length."""
+    expected = _theirs(reference, model, batch, True)["tokens"]
+    with torch.autocast("cpu", torch.bfloat16):
+        ours, theirs = _ours(model, batch, FUSED)["tokens"], _theirs(reference, model, batch, True)["tokens"]
+    return largest_distance(ours.float(), expected), largest_distance(theirs.float(), expected)

@@ -16,10 +16,10 @@ from safetensors import SafetensorError, safe_open
 
 from tandem.corpora.tag_schemes import tag_names
 from tandem.errors import TandemError
+from tandem.model.building import encoder_config
 from tandem.model.freezing import count_trainable, parameter_groups
 from tandem.model.multitask import HeadConfig, MultiTaskModel
-from tandem.model.pretrained import WEIGHTS, locate
-from tandem.model.weights import read_config
+from tandem.model.pretrained import WEIGHTS, checkpoint_of
 from tandem.params import Params, Task, Train
 from tandem.tokens.examples import task_labels
 from tandem.tokens.store import TokenStore
@@ -107,13 +107,18 @@ def _n_outputs(name: str, task: Task, params: Params, tokens: Path) -> int:
 
 
 def _empty_model(params: Params, n_outputs: Mapping[str, int]) -> MultiTaskModel:
-    pretrained = locate(params.model.pretrained)
+    checkpoint = checkpoint_of(params.model.pretrained)
     heads = {name: HeadConfig(kind=task.kind, n_labels=n_outputs[name]) for name, task in params.tasks.items()}
     with torch.device("meta"):
         model = MultiTaskModel(
-            read_config(pretrained), heads, pooling=params.model.pooling, dropout=0.0, encoder_dropout=0.0
+            encoder_config(checkpoint, params.model),
+            heads,
+            pooling=params.model.pooling,
+            dropout=0.0,
+            encoder_dropout=0.0,
         )
-    model.has_pretrained_pooler = model.pooler is not None and _has_pooler(pretrained / WEIGHTS)
+    if model.pooler is not None and checkpoint is not None:
+        model.has_pretrained_pooler = _has_pooler(checkpoint / WEIGHTS)
     return model
 
 

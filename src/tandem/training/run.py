@@ -19,11 +19,10 @@ from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
 from tandem.hardware.memory import keep_freed_memory
 from tandem.hardware.probe import prepare_torch, probe
-from tandem.model.building import build_model
+from tandem.model.building import build_model, encoder_config
 from tandem.model.folder import save_model
 from tandem.model.freezing import count_trainable
-from tandem.model.pretrained import fingerprint, locate
-from tandem.model.weights import read_config
+from tandem.model.pretrained import checkpoint_of, fingerprint
 from tandem.params import Params
 from tandem.tokens.examples import Examples, open_examples
 from tandem.training.loop import Scorer, train_model
@@ -40,6 +39,11 @@ class Places:
     model: Path
     history: Path
 
+    @property
+    def vocabulary(self) -> Path:
+        """Beside the tokens: the tokenizer of an encoder from scratch."""
+        return self.tokens.parent / "vocabulary"
+
 
 def run_training(
     params: Params, places: Places, *, score: Scorer, module: str, words: Sequence[str] = (), n_local: int
@@ -51,34 +55,41 @@ def run_training(
     `TandemError` if a task has no training text, the stores do not fit the encoder, the machine cannot do what the
     params ask, or another training runs here.
     """
-    pretrained = locate(params.model.pretrained)
-    execution = probe(params, read_config(pretrained), places.hardware).execution
+    checkpoint = checkpoint_of(params.model.pretrained)
+    execution = probe(params, encoder_config(checkpoint, params.model), places.hardware).execution
     if execution.n_devices > 1 and not is_launched():
         launch(module, execution.n_devices, words)
         return f"{execution.n_devices} processes, one a device"
     with joined_crew(execution, n_local) as (crew, own), _alone_here(crew, places.work):
         prepare_torch(own, is_deterministic=params.train.deterministic)
         keep_freed_memory()
-        return _run_in(crew, own, params, places, pretrained, score)
+        return _run_in(crew, own, params, places, checkpoint, score)
 
 
 def _alone_here(crew: Crew, work: Path) -> AbstractContextManager[None]:
     return exclusive(work / "train.lock", "a training") if crew.is_first else nullcontext()
 
 
-def _run_in(crew: Crew, execution: Execution, params: Params, places: Places, pretrained: Path, score: Scorer) -> str:
+def _run_in(
+    crew: Crew, execution: Execution, params: Params, places: Places, checkpoint: Path | None, score: Scorer
+) -> str:
     train, valid, test = (open_examples(places.tokens, params, split) for split in ("train", "valid", "test"))
     fair = without_leaks(train, valid, test)
     _check(fair)
-    model = build_model(pretrained, train.labels, train.kinds, params.model, seed=params.seed)
+    model = build_model(checkpoint, train.labels, train.kinds, params.model, seed=params.seed)
     model.to(execution.device)
-    folder = places.work / run_key(params, places.tokens, pretrained)
+    folder = places.work / run_key(params, places.tokens, checkpoint)
     history = train_model(
         model, (fair, valid), params.train, execution, seed=params.seed, score=score, folder=folder, crew=crew
     )
     if not crew.is_first:
         return ""
-    save_model(places.model, model, card=_card(params, train), tokenizer_source=pretrained)
+    save_model(
+        places.model,
+        model,
+        card=_card(params, train),
+        tokenizer_source=checkpoint or places.vocabulary,
+    )
     history.write(places.history)
     write_json(places.work / "training.json", history.cost)
     shutil.rmtree(folder, ignore_errors=True)
@@ -92,7 +103,7 @@ def without_leaks(train: Examples, *held_out: Examples) -> Examples:
     return train.without(np.concatenate([split.shelf.text_keys for split in held_out]))
 
 
-def run_key(params: Params, tokens: Path, pretrained: Path) -> str:
+def run_key(params: Params, tokens: Path, pretrained: Path | None) -> str:
     """A name for the run that these params, inputs, this code and these libraries make: equal only for equal ones."""
     own = Path(__file__).parents[1]
     facts = {
