@@ -35,4 +35,6 @@ def test_runs(name, request_on_tiny):
         pytest.skip("no GPU here")
     assert min(measured.ours, measured.reference, measured.ratio) > 0
     assert math.isfinite(measured.ratio)
-    assert (measured.limit is None) == (name == "full_finetuning_vs_trainer_auto")  # unequal precisions: nothing to hold
+    assert (measured.limit is None) == (
+        name == "full_finetuning_vs_trainer_auto"
+    )  # unequal precisions: nothing to hold
