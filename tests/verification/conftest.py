@@ -52,6 +52,12 @@ class Store:
         assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command and let it run, in a process group of its own."""
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(words, cwd=self.root, env=environment, text=True, start_new_session=True, **streams)
+
     def digest(self, name: str) -> str:
         """What `dvc.lock` has for an output."""
         stages = yaml.safe_load((self.root / "dvc.lock").read_text())["stages"].values()
@@ -120,6 +126,30 @@ def store(finished_store: Path, tmp_path: Path, monkeypatch, capsys) -> Store:
     return Store(root, capsys)
 
 
+def mount(*words: str) -> None:
+    """Mount a file system, or skip the test where that is not allowed."""
+    done = subprocess.run(["mount", *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no right to mount: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[Path, str], None]]:
+    """Put a folder on a disk of its own, of a given size, or give that disk another size."""
+    mounted: list[Path] = []
+
+    def resize(folder: Path, size: str) -> None:
+        if folder in mounted:
+            subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
+        else:
+            mount("-t", "tmpfs", "-o", f"size={size}", "none", str(folder))
+            mounted.append(folder)
+
+    yield resize
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
 @pytest.fixture
 def read_only() -> Iterator[Callable[[Path], None]]:
     """Make a folder such that this user cannot write in it; root needs a mount for that."""
@@ -130,9 +160,7 @@ def read_only() -> Iterator[Callable[[Path], None]]:
             for path in (folder, *folder.rglob("*")):
                 path.chmod(path.stat().st_mode & ~0o222)
             return
-        bound = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, text=True, check=False)
-        if bound.returncode != 0:
-            pytest.skip(f"root may not mount here: {bound.stderr.strip()}")
+        mount("--bind", str(folder), str(folder))
         mounted.append(folder)
         subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
 
