@@ -37,6 +37,7 @@ MODULES = {
     "padding": "padding:measure",
     "precision": "precision:measure",
     "checkpoint_overhead": "checkpoint_overhead:measure",
+    "repro_overhead": "repro_overhead:measure",
 }
 RESULTS = Path("work/bench.json")
 
