@@ -6,10 +6,10 @@ NAME ?=
 DATA ?= data/raw
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench plots lint lock
+.PHONY: help run test test-all bench plots invalidation audit lint lock
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY)  ## set up, run the whole pipeline, print the results
 	@$(ON_PATH) dvc repro
@@ -32,6 +32,14 @@ lint: $(READY)  ## ruff (lint, format) and mypy
 plots: $(READY)  ## draw the plots without a network, into dvc_plots/
 	@$(ON_PATH) python -c 'from pathlib import Path; from tandem.evaluation.offline_plots import write_template; write_template(Path(".dvc/tmp/plots.html"))'
 	@$(ON_PATH) dvc plots show --html-template "$(CURDIR)/.dvc/tmp/plots.html"
+
+invalidation: $(READY)  ## which stages re-run for each param, library and file that changes
+	@$(ON_PATH) python -m tests.invalidation
+
+# needs the package index's list of weaknesses, which mirrors often lack; what was not found there is said
+audit: $(READY)  ## look for known weaknesses in the pinned packages
+	@test -x work/audit/bin/pip-audit || { $(PYTHON) -m venv work/audit && work/audit/bin/pip install --quiet pip-audit; }
+	@work/audit/bin/pip-audit --no-deps --disable-pip --requirement requirements.lock --progress-spinner off
 
 # torch's own requirements differ by platform (CUDA or not), so pip resolves those; all else is the lock's
 $(READY): requirements.lock pyproject.toml

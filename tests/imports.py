@@ -51,6 +51,7 @@ def closure(module: str) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in found if _has_code(path)}
 
 
+@cache
 def _has_code(path: Path) -> bool:
     body = ast.parse(path.read_text()).body
     return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)

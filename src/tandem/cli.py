@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     add_predict(commands)
     add_export(commands)
+    _add_verify(commands)
     return parser
 
 
@@ -127,6 +128,24 @@ def _add_compare(commands: Any) -> None:
     command.set_defaults(command=_compare)
 
 
+def _add_verify(commands: Any) -> None:
+    command = commands.add_parser(
+        "verify",
+        help="whether every cached artifact has the bytes that it should have",
+        description="Hash every object of DVC's cache and every output in the working folder, compare with dvc.lock, "
+        "name what is damaged, missing or changed, and how to mend it. Exits with 1 if anything is.",
+        epilog="DVC itself trusts the names of its objects: without this, a flipped bit goes unnoticed.",
+    )
+    command.add_argument(
+        "--repair",
+        action="store_true",
+        help="delete damaged objects and take them from the working folder or the default remote, hashed on the way; "
+        "files that you changed stay as they are",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON in place of tables")
+    command.set_defaults(command=_verify)
+
+
 # Each command imports what it needs, so that `--help` waits for no library.
 
 
@@ -172,6 +191,13 @@ def _compare(arguments: argparse.Namespace) -> None:
     found = compare_runs(runs[: len(before)], runs[len(before) :], only_shared=arguments.shared)
     print_comparison(found, as_json=arguments.json)
     if arguments.fail_on_worse and "worse" in found.verdicts:
+        sys.exit(1)
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from tandem.verification.command import run_verification  # noqa: PLC0415
+
+    if not run_verification(is_repaired=arguments.repair, as_json=arguments.json):
         sys.exit(1)
 
 

@@ -42,6 +42,7 @@ MODULES = {
     "evaluate_intervals": "evaluation:resampling",
     "predict_vs_pipelines": "predicting:against_pipelines",
     "onnx_int8_vs_float32": "graphs:int8_against_float32",
+    "repro_overhead": "repro_overhead:measure",
 }
 RESULTS = Path("work/bench.json")
 

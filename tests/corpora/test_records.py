@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tandem.corpora.records import Record, read_records, write_records
+from tandem.errors import TandemError
 
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
@@ -23,3 +26,10 @@ def test_a_row_holds_what_is_known_alone(tmp_path: Path) -> None:
 def test_the_surface_is_the_text_or_its_words() -> None:
     assert Record(row=1, text="a, b", words=("a", ",", "b"), starts=(0, 1, 3)).surface == "a, b"
     assert Record(row=1, words=("a", ",", "b")).surface == "a , b"
+
+
+@pytest.mark.parametrize("row", ['{"text": "an older one"}', '{"row": 1, "text": "a newer one", "language": "en"}'])
+def test_rows_of_another_version_are_named(tmp_path: Path, row: str) -> None:
+    (tmp_path / "a.jsonl").write_text('{"row": 1, "text": "ours"}\n' + row + "\n")
+    with pytest.raises(TandemError, match=r"a\.jsonl, line 2 was written by another version .*: run `dvc repro`"):
+        list(read_records(tmp_path / "a.jsonl"))

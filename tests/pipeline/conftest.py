@@ -5,7 +5,8 @@ import random
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,10 @@ CODE = (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "dvc.yaml"
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a repository, and the commands that a user types in it."""
+    """A folder with a repository, and the commands that a user types in it, with an environment of their own."""
 
     root: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *words: str, succeeds: bool = True) -> str:
         """Run a command and return what it printed; by default it must succeed."""
@@ -29,7 +31,7 @@ class Project:
         done = subprocess.run(
             words,
             cwd=self.root,
-            env={**os.environ, **paths, **AUTHOR},
+            env={**os.environ, **paths, **AUTHOR, **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -61,10 +63,10 @@ class Project:
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--allow-empty", "--message", message)
 
-    def clone(self, to: Path) -> "Project":
+    def clone(self, to: Path, environment: Mapping[str, str] | None = None) -> "Project":
         """A fresh clone elsewhere, as on another machine."""
         self.run("git", "clone", "--quiet", ".", str(to))
-        return Project(to)
+        return Project(to, environment or {})
 
 
 AUTHOR = {

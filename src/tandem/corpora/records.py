@@ -7,11 +7,12 @@ tags by task, any of which may lack.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from tandem.artifacts import read_jsonl, write_jsonl
+from tandem.errors import TandemError
 
 SPLITS = ("train", "valid", "test")
 
@@ -46,8 +47,17 @@ def write_records(path: Path, records: Iterable[Record]) -> int:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Yield the records of a file that `write_records` wrote."""
-    return map(_from_row, read_jsonl(path))
+    """Yield the records of a file that `write_records` wrote.
+
+    Raises `TandemError` at a row that another version of Tandem wrote: its fields tell.
+    """
+    for number, row in enumerate(read_jsonl(path), start=1):
+        if not {"row"} <= row.keys() <= _FIELDS:
+            raise TandemError(
+                f"{path}, line {number} was written by another version of Tandem (its fields are {_listed(row)}; "
+                f"this one has row, and of these what is known: {_listed(_FIELDS - {'row'})}): run `dvc repro`"
+            )
+        yield _from_row(row)
 
 
 def _as_row(record: Record) -> dict[str, Any]:
@@ -67,6 +77,13 @@ def _as_row(record: Record) -> dict[str, Any]:
     if record.split is not None:
         row["split"] = record.split
     return row
+
+
+_FIELDS = {item.name for item in fields(Record)}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _from_row(row: dict[str, Any]) -> Record:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -156,6 +156,7 @@ def _check_files(folder: Path, names: Iterable[str]) -> None:
 
 def _build(folder: Path, settings: Mapping[str, Any]) -> MultiTaskModel:
     try:
+        _check_layers(folder / WEIGHTS, settings["encoder"])
         heads = {head.pop("task"): HeadConfig(**head) for head in map(dict, settings["heads"])}
         return MultiTaskModel(
             EncoderConfig(**settings["encoder"]),
@@ -164,8 +165,19 @@ def _build(folder: Path, settings: Mapping[str, Any]) -> MultiTaskModel:
             dropout=0.0,
             encoder_dropout=0.0,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
         raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it ({error}): {_REMEDY}") from error
+
+
+def _check_layers(weights: Path, encoder: Mapping[str, Any]) -> None:
+    """Refuse more layers than there are tensors, before a crafted number of them is built."""
+    try:
+        with safe_open(weights, "pt") as file:
+            n_tensors = len(file.keys())
+    except SafetensorError as error:
+        raise TandemError(f"{weights} is damaged ({error}): {_REMEDY}") from error
+    if encoder.get("n_layers", 0) > n_tensors:
+        raise ValueError(f"{encoder['n_layers']} layers, with weights for {n_tensors} tensors")
 
 
 def _tokenizer_files(folder: Path) -> dict[str, bytes]:

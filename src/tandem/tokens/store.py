@@ -64,12 +64,12 @@ class StoreMeta:
     def read(cls, corpus: Path) -> StoreMeta:
         """Read a corpus's `meta.json`; raises `TandemError` if it is missing or of another version."""
         values = read_json(corpus / "meta.json")
-        if (
-            not isinstance(values, dict)
-            or values.get("version") != VERSION
-            or set(values) != {field.name for field in fields(cls)}
-        ):
-            raise TandemError(f"{corpus} was written by another version of Tandem: run `dvc repro`")
+        found = values.get("version") if isinstance(values, dict) else None
+        if found != VERSION or set(values) != {field.name for field in fields(cls)}:
+            raise TandemError(
+                f"{corpus} was written by another version of Tandem (stage tokenize-align: its meta.json has format "
+                f"version {found}, this Tandem reads {VERSION}): run `dvc repro`"
+            )
         return cls(**values)
 
 

@@ -25,6 +25,8 @@ from tandem.tokens.ragged import Ints, starts_of
 
 _WORDS_AT_ONCE = 256
 
+_REFUSED = (Exception,)  # the library raises no narrower kind for a file that it cannot make out
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tokenizer:
@@ -133,7 +135,10 @@ def _read(path: Path) -> Any:
 def _from_json(path: Path) -> tokenizers.Tokenizer:
     if "model" not in read_json(path):
         raise TandemError(f"{path} is not a tokenizer of the `tokenizers` library: it names no model")
-    return tokenizers.Tokenizer.from_file(str(path))
+    try:
+        return tokenizers.Tokenizer.from_file(str(path))
+    except _REFUSED as error:
+        raise TandemError(f"{path} is damaged, or of another version of the `tokenizers` library ({error})") from error
 
 
 def _special_names(folder: Path) -> dict[str, str]:
