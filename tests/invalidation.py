@@ -27,6 +27,7 @@ from tests.imports import ROOT
 from tests.reading import recording
 
 COPIED = ("src", "stages", "dvc.yaml", "params.yaml", ".dvcignore")
+TWINS = ("twins", "tasks")
 FACTS = ("data/plan.json", "data/encoder.json")
 
 Table = dict[str, frozenset[str]]
@@ -131,13 +132,16 @@ def by_library(repo: Repo) -> Table:
 
 
 def by_key(repo: Repo) -> Table:
-    """For every key of the params, the stages that depend on it; `corpora` goes through the templates."""
+    """For every key of the params, the stages that depend on it; `corpora` goes through the templates.
+
+    `twins.tasks` is no dependency: it says which stages there are.
+    """
     path = Path("params.yaml")
     text = path.read_text()
     params = yaml.safe_load(text)
-    ours = [key for key in leaves(params) if key[0] != "corpora"]
+    ours = [key for key in leaves(params) if key[0] != "corpora" and key != TWINS]
     theirs = [key for key in leaves(params) if key[0] == "corpora"]
-    table: Table = {}
+    table: Table = {".".join(TWINS): added_stages(repo)}
     for keys, look, depth in ((ours, differing_params, 1), (theirs, differing, 2)):
         for together in _one_of_each(keys, depth):
             changed = copy.deepcopy(params)
@@ -149,6 +153,21 @@ def by_key(repo: Repo) -> Table:
                 table[".".join(key)] = frozenset(stage for stage, name in found if _is_of(name, key[:depth], params))
     path.write_text(text)
     return {".".join(key): table[".".join(key)] for key in leaves(params)}
+
+
+def added_stages(repo: Repo) -> frozenset[str]:
+    """The stages that come to be when the first task is to be trained alone as well."""
+    path = Path("params.yaml")
+    text = path.read_text()
+    params = yaml.safe_load(text)
+    before = {stage.addressing for stage in repo.index.stages}
+    params["twins"]["tasks"] = [next(iter(params["tasks"]))]
+    path.write_text(yaml.safe_dump(params))
+    repo._reset()
+    added = {stage.addressing for stage in repo.index.stages} - before
+    path.write_text(text)
+    repo._reset()
+    return frozenset(added)
 
 
 def _one_of_each(keys: list[tuple[str, ...]], depth: int) -> Iterator[list[tuple[str, ...]]]:
@@ -171,7 +190,8 @@ def leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[t
     """The keys down to where something else than a section stands; what users name themselves stays whole."""
     for name, value in values.items():
         key = (*above, name)
-        is_section = isinstance(value, dict) and (len(key) == 1 or (key[0] in ("corpora", "tasks") and len(key) == 2))
+        inner = key[0] in ("corpora", "tasks") or key == ("model", "scratch")
+        is_section = isinstance(value, dict) and (len(key) == 1 or (inner and len(key) == 2))
         if is_section:
             yield from leaves(value, key)
         else:
