@@ -15,7 +15,7 @@ from tandem.corpora import splitting
 from tandem.corpora.records import Record, read_records
 from tandem.corpora.split_report import Annotation, SplitReport
 from tandem.corpora.split_sizes import sizes_of
-from tandem.corpora.splitting import assign_splits, text_key, write_splits
+from tandem.corpora.splitting import assign_splits, spaceless_key, text_key, write_splits
 from tandem.errors import TandemError
 from tandem.params import Split
 
@@ -308,3 +308,12 @@ def test_labels_and_types_that_train_lacks_are_told() -> None:
         "test holds labels of ner that train lacks: ORG"
     )
     assert assign_splits(reviews(40, "a", "b"), settings(seed=3))[1].as_dict()["unseen_labels"] == {}
+
+
+def test_a_text_and_its_words_have_one_key_without_spaces() -> None:
+    text, words = (
+        Record(row=1, text="I live in Rome, too."),
+        Record(row=2, words=("I", "live", "in", "rome", ",", "too", ".")),
+    )
+    assert spaceless_key(text) == spaceless_key(words) != spaceless_key(Record(row=3, text="I live in Rom, too."))
+    assert text_key(text) != text_key(words)

@@ -37,7 +37,20 @@ def text_key(record: Record) -> int:
     if surface.isascii() and surface.isprintable() and "  " not in surface:
         normalised = surface.lower().strip(" ")  # the same, much faster
     else:
-        normalised = " ".join(unicodedata.normalize("NFKC", surface).casefold().split())
+        normalised = " ".join(_folded(surface).split())
+    return _hashed(normalised)
+
+
+def spaceless_key(record: Record) -> int:
+    """As `text_key`, and the same wherever the spaces are: for a running text and for the words of the same."""
+    return _hashed("".join(_folded(record.surface).split()))
+
+
+def _folded(surface: str) -> str:
+    return surface.lower() if surface.isascii() else unicodedata.normalize("NFKC", surface).casefold()
+
+
+def _hashed(normalised: str) -> int:
     digest = hashlib.blake2b(normalised.encode(errors="surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little")
 

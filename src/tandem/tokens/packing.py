@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tandem.artifacts import atomic_folder
 from tandem.corpora.records import SPLITS, Record, read_records
-from tandem.corpora.splitting import text_key
+from tandem.corpora.splitting import spaceless_key
 from tandem.errors import TandemError
 from tandem.params import TokenizeAlign
 from tandem.tokens.alignment import (
@@ -85,7 +85,7 @@ class Packer:
             piece_words=_words_at(encoded, reading, len(pieces)),
             word_starts=starts_of(np.where(encoded.has_words, np.diff(encoded.text_units), 0)),
             **_characters(records),
-            text_keys=np.fromiter(map(text_key, records), dtype=np.uint64, count=len(records)),
+            text_keys=np.fromiter(map(spaceless_key, records), dtype=np.uint64, count=len(records)),
             text_rows=np.fromiter((record.row for record in records), dtype=np.int32, count=len(records)),
             text_groups=np.fromiter(map(self._group_of, records), dtype=np.int32, count=len(records)),
             **self._targets(records, encoded, reading, len(pieces)),

@@ -82,7 +82,7 @@ class TokenStore:
     `piece_tags` (pieces): what is learnt there; `text_labels` (texts);
     `word_starts` (texts + 1) and `word_tags` (words): what is right;
     `word_begins` and `word_ends` (words): from which to which character of its text a word goes, -1 without a text;
-    `text_keys` (texts): equal for equal texts; `text_rows` (texts): where each stands in the raw file;
+    `text_keys` (texts): equal for equal texts, spaces aside; `text_rows` (texts): where each stands in the raw file;
     `text_groups` (texts): equal for the texts of one group (a document, say) of the corpus, -1 for those of none.
     """
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tandem.corpora.readers import sheet_scan
-from tandem.corpora.readers.sheet_scan import scan_first_sheet
+from tandem.corpora.readers.sheet_scan import is_vast, scan_first_sheet
 from tests.corpora.workbooks import save_sheet_xml
 
 ROWS = (
@@ -49,3 +49,25 @@ def test_within_a_range_of_rows(tmp_path: Path) -> None:
     special = scan_first_sheet(save_sheet_xml(tmp_path / "a.xlsx", ROWS))
     assert special.within("formulas", 1, range(4, 9)) == [(4, "")]
     assert special.within("formulas", 0, range(4, 9)) == []
+
+
+@pytest.mark.parametrize("chunk_bytes", [40, 100, 1 << 20])
+@pytest.mark.parametrize(
+    ("far", "expected"),
+    [
+        ("XFD1048576", True),
+        ("ZZ1048576", True),
+        ("AA3", False),
+        ("XFD9", False),
+        ("Z1048576", False),
+        ("A99999999", True),
+    ],
+)
+def test_a_far_cell_is_seen_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int, far: str, expected: bool
+) -> None:
+    row = far.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    cell = f'<row r="{row}"><c r="{far}" t="inlineStr"><is><t>x</t></is></c></row>'
+    path = save_sheet_xml(tmp_path / "a.xlsx", ROWS + cell)
+    monkeypatch.setattr(sheet_scan, "CHUNK_BYTES", chunk_bytes)
+    assert is_vast(path) == expected

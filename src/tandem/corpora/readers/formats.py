@@ -56,8 +56,6 @@ _CONLLU_ROW = re.compile(r"[0-9]+(?:[-.][0-9]+)?(?:\t[^\t]*){9}")
 _WIKINER_WORD = re.compile(r".+\|[^|\s]+\|[^|\s]+")
 _NO_WORD = re.compile(r"# |-DOCSTART-")
 _COMPOUND_FILE = bytes.fromhex("d0cf11e0")
-_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", _COMPOUND_FILE)
-_TAR_MARK = slice(257, 262)
 
 
 def open_source(path: Path, corpus: Corpus) -> Source:
@@ -81,7 +79,6 @@ def detect_format(path: Path, corpus: Corpus) -> str:
     if path.suffix.lower() in _WORKBOOKS or _is_workbook(path):
         return "xlsx"
     file = open_text(path, corpus.encoding)
-    _check_unpacked(file)
     with file.stream() as stream:
         head = stream.read(HEAD_CHARACTERS)
     lines = [line.removesuffix("\n") for line in io.StringIO(head, newline=None)]
@@ -116,17 +113,6 @@ def _is_workbook(path: Path) -> bool:
             return any(name == "[Content_Types].xml" or name.startswith("xl/") for name in archive.namelist())
     except (OSError, *DAMAGES):
         return False
-
-
-def _check_unpacked(file: TextFile) -> None:
-    """Raise `TandemError` for a workbook or an archive inside an archive."""
-    with file.packed.open() as content:
-        head = io.BufferedReader(content).read(_TAR_MARK.stop)
-    if head.startswith(_ARCHIVES) or head[_TAR_MARK] == b"ustar":
-        raise TandemError(
-            f"{file.place} holds another archive or a workbook; unpack it and name the file (or the folder) in "
-            "`corpora.*.path`"
-        )
 
 
 def _unmistakable(head: str, lines: Sequence[str]) -> str | None:

@@ -27,10 +27,12 @@ _SPACES = (
 _BLANK = re.compile(rb"<t>(" + _SPACES + rb")</t>")
 _FORMULA = re.compile(rb"<f[\s/>]")
 _ROW = re.compile(rb"<row\b([^>]*)>(.*?)</row>", re.DOTALL)
-_NUMBERED_ROW = re.compile(rb'<row\b[^>]*?\br="(\d+)"')
+_NUMBERED_ROW = re.compile(rb'<row\b[^>]*?\br="()(\d+)"')
 _CELL = re.compile(rb"<c\b([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
 _REACH = re.compile(rb'<(?:\w+:)?dimension ref="[A-Z]{1,3}\d{1,7}:([A-Z]{1,3})(\d{1,7})"')
-_FAR = re.compile(rb'\br="(?:[A-Z]{3,}\d+|[A-Z]*\d{8,})"')
+_BEYOND_Z = re.compile(rb'r="([A-Z]{2,})(\d+)"')
+_FAR_ROW = re.compile(rb'\br="[A-Z]*\d{8,}"')
+_LONGEST_REFERENCE = 32
 _REFERENCE = re.compile(rb'\br="([A-Z]*)(\d+)"')
 
 
@@ -58,17 +60,29 @@ def scan_first_sheet(path: Path) -> SpecialCells:
         for chunk in _whole_rows(stream):
             _scan_chunk(chunk, rows_before, special)
             last = _NUMBERED_ROW.match(chunk, max(0, chunk.rfind(b"<row")))
-            rows_before = int(last[1]) if last else rows_before + chunk.count(b"<row")
+            rows_before = int(last[2]) if last else rows_before + chunk.count(b"<row")
     return special
 
 
 def is_vast(path: Path) -> bool:
-    """Say whether a grid of all cells of the first worksheet may be too much for memory; raises as the scan does."""
+    """Say whether a grid of all cells of the first worksheet may be too much for memory; raises as the scan does.
+
+    Told from the range that the sheet states, from its last rows, and from every cell beyond column Z.
+    """
+    width, height, overlap = 26, 0, b""
     with zipfile.ZipFile(path) as archive, archive.open(_first_part(archive)) as stream:
-        head = stream.read(CHUNK_BYTES)
-    reach = _REACH.search(head)
-    is_wide = reach is not None and (_column_index(reach[1]) + 1) * int(reach[2]) > MOST_CELLS
-    return is_wide or _FAR.search(head) is not None
+        while data := stream.read(CHUNK_BYTES):
+            chunk = overlap + data
+            overlap = chunk[-_LONGEST_REFERENCE:]
+            if _FAR_ROW.search(chunk, max(0, chunk.rfind(b"<row"))):
+                return True
+            cells = [*_REACH.findall(chunk), *_NUMBERED_ROW.findall(chunk, max(0, chunk.rfind(b"<row")))]
+            cells += _BEYOND_Z.findall(chunk)
+            width = max([width, *(_column_index(letters) + 1 for letters in {letters for letters, _ in cells})])
+            height = max([height, *(int(row) for _, row in cells)])
+            if width * height > MOST_CELLS:
+                return True
+    return False
 
 
 def _first_part(archive: zipfile.ZipFile) -> str:

@@ -17,6 +17,9 @@ from tandem.errors import TandemError
 SAMPLE_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
 
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", bytes.fromhex("d0cf11e0"))
+_TAR_MARK = slice(257, 262)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextFile:
@@ -125,13 +128,18 @@ def open_text(path: Path, encoding: str | None) -> TextFile:
     """Find out how to read the file at `path`, whose text may be compressed; `encoding` overrides what is found.
 
     Raises `TandemError` if it is missing, empty, no file or not readable, for an archive that does not hold exactly
-    one file, and for an encoding that is not known.
+    one file or holds another archive, and for an encoding that is not known.
     """
     if encoding is not None:
         check_encoding(encoding)
     packed = find_packing(path)
     with packed.open() as content:
         sample = io.BufferedReader(content).read(SAMPLE_BYTES + 1)
+    if sample.startswith(_ARCHIVES) or sample[_TAR_MARK] == b"ustar":
+        raise TandemError(
+            f"{packed.place} holds another archive or a workbook; unpack it and name the file (or the folder) in "
+            "`corpora.*.path`"
+        )
     is_whole = len(sample) <= SAMPLE_BYTES
     found, mark_bytes = find_encoding(sample[:SAMPLE_BYTES], is_whole=is_whole, named=encoding)
     if len(sample) == mark_bytes:
