@@ -305,6 +305,10 @@ def test_inspect_needs_no_torch(reviews, tiny_encoder):
         ([], ["summary", "parameters", "what each choice of train.trainable costs", "inspect", "compare"]),
         (["inspect"], ["FILE", "--text COL [COL ...]", "--label TASK=COL", "--json", "Exits with 1"]),
         (["compare"], ["HEAD", "workspace", "--seeds", "--shared", "--fail-on-worse", "--json", "95% interval"]),
+        (["predict"], ["TEXT", "--file", "--column", "--on-error", "--onnx", "--all-classes", "--redact", "--recall"]),
+        (["embed"], ["--pretrained", "--pooling", "--per-token", "--normalise", "--npy"]),
+        (["export", "huggingface"], ["DIR", "--model", "model.pooling is cls or pooler"]),
+        (["export", "onnx"], ["DIR", "--model", "--int8", "tandem predict --onnx DIR"]),
         (["parameters"], ["--params", "--tokens", "--json", "AdamW", "dvc exp run -S"]),
     ],
 )

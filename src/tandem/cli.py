@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tandem.commands.embedding import add_embed
 from tandem.commands.exporting import add_export
 from tandem.commands.predicting import add_predict
 from tandem.errors import TandemError
@@ -34,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_compare(commands)
     add_predict(commands)
+    add_embed(commands)
     add_export(commands)
     _add_verify(commands)
     return parser

@@ -117,6 +117,6 @@ def test_white_space_is_trimmed(span: tuple[int, int], expected: tuple[int, int]
 def test_many_edits_and_spans_take_no_time(unit: str) -> None:
     text = unit * (300_000 // len(unit))
     spans = [Span(place, place + 3, "x") for place in range(0, len(text) - 3, 100)]
-    start = time.perf_counter()
+    start = time.process_time()  # whatever else the machine does; a quadratic way takes minutes
     clean_marked(text, spans)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -11,12 +11,20 @@ import torch
 
 import tandem as package
 from tandem.artifacts import write_json
+from tandem.corpora.records import Record
+from tandem.corpora.span_tags import cut_words
+from tandem.corpora.tag_schemes import spans_of
 from tandem.errors import TandemError
+from tandem.evaluation.decoding import decode
+from tandem.evaluation.predicting import predict
 from tandem.hardware.execution import choose_for_reading
 from tandem.model.folder import load_model, save_model
 from tandem.serving import door
 from tandem.serving.door import Tandem
+from tandem.tokens.examples import Examples
+from tandem.tokens.shelf import Shelf
 from tandem.tokens.tokenizer import load_tokenizer
+from tandem.training.passes import EncoderPass
 from tests.serving.conftest import CARD, LABELS, MACHINE, SENTENCES
 
 LONG = " ".join([*SENTENCES, "Anna met Ben in Oslo."] * 3)
@@ -49,6 +57,36 @@ def test_probabilities_are_those_of_the_model(tandem: Tandem, trained: Path) -> 
     choice = tandem([text])[0].classes["sentiment"]
     np.testing.assert_allclose([choice.probabilities[name] for name in LABELS["sentiment"]], expected, atol=1e-6)
     assert choice.probability == max(choice.probabilities.values())
+
+
+def test_texts_are_read_as_evaluation_reads_the_records_of_a_corpus(tandem: Tandem, trained: Path) -> None:
+    """Words alone and running text alone, as corpora hold them, each with the evaluation's own prediction."""
+    texts = [*SENTENCES, LONG]
+    worded = [Record(row=row, words=cut_words(text).words) for row, text in enumerate(texts)]
+    running = [Record(row=row, text=text) for row, text in enumerate(texts)]
+    execution, model = choose_for_reading(MACHINE), load_model(trained).model
+    answers = tandem(texts)
+    for task, records in (("entities", worded), ("sentiment", running)):
+        kinds = {task: tandem.reader.kinds[task]}
+        shelf = Shelf((tandem.reader._packer.pack(records)[0],))
+        members = {task: np.arange(len(texts))}
+        examples = Examples(shelf=shelf, labels={task: LABELS[task]}, kinds=kinds, members=members)
+        run = EncoderPass(model, examples, execution, reading=True)
+        found = predict(run, examples, size=execution.pass_size)[task]
+        if task == "sentiment":
+            expected = [dict(zip(found.names, row, strict=True)) for row in found.probabilities().tolist()]
+            short = [answer.classes[task].probabilities for answer in answers[:-1]]
+            assert all(one == pytest.approx(other, abs=1e-5) for one, other in zip(short, expected, strict=False))
+            continue
+        tags = np.array(found.names, dtype=object)[decode(found, "viterbi").answers()]
+        for number, answer in enumerate(answers):
+            own = tags[found.texts == number].tolist()
+            words = cut_words(texts[number])
+            spans = [
+                (words.starts[first], words.starts[after - 1] + len(words.words[after - 1]), kind)
+                for first, after, kind in spans_of(own)
+            ]
+            assert [(entity.start, entity.end, entity.label) for entity in answer.entities[task]] == spans
 
 
 def test_offsets_point_into_the_text_as_it_was_given(tandem: Tandem) -> None:

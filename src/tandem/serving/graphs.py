@@ -26,6 +26,8 @@ from tandem.training.passes import Draw
 
 FORMAT_VERSION = 1
 CONFIG, GRAPH = "config.json", "model.onnx"
+ENOUGH_TOKENS = 512
+"""What of a pass fits a CPU's caches; more made the graph slower."""
 
 _KEYS = {"kinds": dict, "card": dict, "rules": dict, "sha256": dict}
 _REMEDY = "write it anew by `tandem export onnx`"
@@ -72,8 +74,9 @@ class GraphPass:
         self.examples = examples
 
     def batches(self, chosen: Mapping[str, Ints], *, size: PassSize, part: Part = ALL) -> Iterator[Batch]:
-        """Padded windows that fit into a pass of `size`; the graph computes their padding, too."""
-        return self.examples.batches(chosen, size=size._replace(counts_padding=True), reading=True, part=part)
+        """Padded windows that fit into a pass of `size`, and not many; the graph computes their padding, too."""
+        size = PassSize(tokens=min(size.tokens, ENOUGH_TOKENS), counts_padding=True)
+        return self.examples.batches(chosen, size=size, reading=True, part=part)
 
     def __call__(self, parcel: Batch, draw: Draw | None = None) -> dict[str, Tensor]:
         """The logits at each task's places, (counted, labels)."""

@@ -1,0 +1,42 @@
+import json
+
+import numpy as np
+import pytest
+
+from tandem.cli import main
+from tests.serving.conftest import trained  # noqa: F401 - a fixture
+
+
+def embed(capfdbinary, *words):
+    main(["embed", *map(str, words)])
+    return [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+
+
+def test_json_lines_and_npy_hold_the_same_vectors(trained, tmp_path, capfdbinary):  # noqa: F811
+    (tmp_path / "a.txt").write_text("the film was fine\n\na dull plot\n")
+    rows = embed(capfdbinary, "--model", trained, "--file", tmp_path / "a.txt", "--normalise")
+    assert [row["row"] for row in rows] == [1, 3]
+    embed(capfdbinary, "--model", trained, "--file", tmp_path / "a.txt", "--normalise", "--npy", tmp_path / "a.npy")
+    np.testing.assert_allclose(np.load(tmp_path / "a.npy"), [row["vector"] for row in rows], atol=1e-7)
+
+
+def test_pieces_and_another_encoder(trained, tiny_encoder, capfdbinary):  # noqa: F811
+    (row,) = embed(capfdbinary, "--pretrained", tiny_encoder, "--per-token", "fine film")
+    assert row["pieces"] == ["[CLS]", "fine", "film", "[SEP]"]
+    assert np.array(row["vectors"]).shape == (4, 32)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--npy", "a.npy", "--per-token", "fine"], "leave out --per-token, or --npy"),
+        (["--pooling", "pooler", "fine"], "has no pooler"),
+        ([" "], "line 1 holds no text"),
+        (["--npy", "a.npy", "fine", ""], "line 2 holds no text"),
+    ],
+)
+def test_what_cannot_be_done_is_one_message(trained, tmp_path, monkeypatch, words, message):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=message):
+        main(["embed", "--model", str(trained), *words])
+    assert list(tmp_path.iterdir()) == []
