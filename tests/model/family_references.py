@@ -1,6 +1,7 @@
 """A tiny random reference model of each family that Tandem knows, as transformers builds it."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModel, BertConfig, DistilBertConfig, ElectraConfig, RobertaConfig, XLMRobertaConfig
@@ -37,9 +38,11 @@ CONFIGS = {
 }
 
 
-def write_family(name: str, folder: Path, *, seed: int = 0) -> Path:
-    """Write a random model of a family, without a tokenizer."""
-    model = AutoModel.from_config(CONFIGS[name]())
+def write_family(name: str, folder: Path, *, seed: int = 0, **changes: Any) -> Path:
+    """Write a random model of a family, its config changed, without a tokenizer."""
+    config = CONFIGS[name]()
+    config.update(changes)
+    model = AutoModel.from_config(config)
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         randomise(module, generator)

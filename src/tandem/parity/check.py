@@ -113,7 +113,7 @@ def check_parity(
     torch.set_num_threads(1)  # small batches: a second thread would mostly wait for the first
     expected = reference_ids(pretrained, [*settings.sentences, *texts])
     subjects = {
-        "pretrained": _begun(pretrained, begins),
+        "pretrained": begun(pretrained, begins),
         "trained": Subject(load_model(trained).model, None, tokenizer=trained),
     }
     comparisons, similarity = {}, {}
@@ -172,7 +172,7 @@ def _reference(subject: Subject) -> Reference:
         return TransformersReference(subject.checkpoint or Path(exported), subject.model)
 
 
-def _begun(pretrained: Path, begins: Model | None) -> Subject:
+def begun(pretrained: Path, begins: Model | None) -> Subject:
     """What training begins with, its pooler if the checkpoint has one, and a head of either kind."""
     if begins is not None and begins.pretrained == SCRATCH:
         model = build_model(None, _LABELS, _KINDS, replace(begins, dropout=0.0, encoder_dropout=0.0), seed=0)

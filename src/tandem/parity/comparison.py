@@ -22,7 +22,7 @@ from tandem.model.multitask import MultiTaskModel
 from tandem.parity.learning import learning_differences
 from tandem.parity.reference import Batch, Reference
 from tandem.parity.routes import FUSED, HELD, UNPADDED, Route, along
-from tandem.parity.rungs import difference, largest_distance, our_rungs, smallest_cosine, their_rungs
+from tandem.parity.rungs import difference, largest_distance, our_rungs, scaled_difference, smallest_cosine, their_rungs
 
 BFLOAT16_BAND = 0.05
 """How far a piece's vector in bfloat16 may be from the one in float32, as a share of its length."""
@@ -32,13 +32,15 @@ _RELATIVE = ("loss", "gradients", "step")
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """One encoder against the reference: the largest difference by rung, from the bottom up.
+    """One encoder against the reference: the largest difference by rung, from the bottom up, which decides.
 
-    `ids` counts pieces that differ. `bfloat16` is the largest distance of a piece's vector, `bfloat16_reference` that
-    of the reference's own, to its float32.
+    Where values are above 1 it is relative to them; `absolute` are the same as they are. `ids` counts pieces that
+    differ. `bfloat16` is the largest distance of a piece's vector, `bfloat16_reference` that of the reference's own,
+    to its float32.
     """
 
     differences: Mapping[str, float]
+    absolute: Mapping[str, float]
     min_cosine: float
     reference_noise: float
     unpadded_noise: float
@@ -51,7 +53,8 @@ class Comparison:
         others: dict[str, Any] = {}
         for name, value in self.differences.items():
             unit = "max_rel_diff" if name in _RELATIVE else "differing" if name == "ids" else "max_abs_diff"
-            (layers if name.startswith(("embeddings", "layer_")) else others)[name] = {unit: value}
+            found = {unit: self.absolute.get(name, value)}
+            (layers if name.startswith(("embeddings", "layer_")) else others)[name] = found
         noise = {"reference": self.reference_noise, "unpadded": self.unpadded_noise}
         half = {"band": BFLOAT16_BAND, "max_rel_diff": self.bfloat16, "reference": self.bfloat16_reference}
         return {"layers": layers, **others, "min_cosine": self.min_cosine, "float32_noise": noise, "bfloat16": half}
@@ -79,6 +82,7 @@ def compare(
     """
     model.eval()
     largest: dict[str, float] = {"ids": float(differing_ids)}
+    absolute: dict[str, float] = {}
     cosine, noises = 1.0, [(0.0, 0.0)]
     for dtype in (torch.float32, torch.float64):
         model.to(dtype)
@@ -89,7 +93,8 @@ def compare(
             for route in routes if batch is batches[0] else [route for route in routes if not route.draws]:
                 ours, expected = _ours(model, batch, route), theirs[route.is_fused]
                 cosine = min(cosine, *(smallest_cosine(ours[name], expected[name]) for name in expected))
-                _raise(largest, {name: difference(ours[name], expected[name]) for name in expected})
+                _raise(largest, {name: scaled_difference(ours[name], expected[name]) for name in expected})
+                _raise(absolute, {name: difference(ours[name], expected[name]) for name in expected})
             if dtype == torch.float32:
                 others = (theirs[False], _ours(model, batch, UNPADDED))
                 noises.append(tuple(_largest_difference(other, theirs[True]) for other in others))  # type: ignore[arg-type]
@@ -100,6 +105,7 @@ def compare(
     half, reference_half = _half_precision(model, reference, batches[-1])
     return Comparison(
         differences=_from_the_bottom(largest),
+        absolute=absolute,
         min_cosine=cosine,
         reference_noise=max(own for own, _ in noises),
         unpadded_noise=max(unpadded for _, unpadded in noises),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
@@ -88,8 +89,9 @@ class TorchReference:
         """Layer by layer; there is one attention, whether `is_fused` or not."""
         del is_fused
         outputs, encoder = [self._embedded(batch)], self.module["encoder"]
-        for layer in encoder.layers:
-            outputs.append(layer(outputs[-1], src_key_padding_mask=~batch.mask))
+        with _step_by_step():
+            for layer in encoder.layers:
+                outputs.append(layer(outputs[-1], src_key_padding_mask=~batch.mask))
         if encoder.norm is not None:
             outputs[-1] = encoder.norm(outputs[-1])
         return outputs
@@ -137,7 +139,20 @@ def reference_ids(folder: Path, texts: list[str]) -> list[list[int]]:
     """The ids that transformers' tokenizer of a checkpoint gives whole texts, special ones included."""
     with _quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        if isinstance(tokenizer.backend_tokenizer.pre_tokenizer, ByteLevel):  # asked for what Tandem asks for
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, add_prefix_space=True)
         return tokenizer(texts, truncation=False)["input_ids"] if texts else []
+
+
+@contextmanager
+def _step_by_step() -> Iterator[None]:
+    """Keep torch's encoder from a kernel of its own that adds up in another order when nothing is learnt."""
+    was_enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was_enabled)
 
 
 @contextmanager

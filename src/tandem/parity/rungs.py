@@ -85,6 +85,11 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
     return _finite((ours - theirs).abs().max())
 
 
+def scaled_difference(ours: Tensor, theirs: Tensor) -> float:
+    """The largest difference of two values, divided by theirs where that is above 1."""
+    return _finite(((ours - theirs).abs() / theirs.abs().clamp(min=1.0)).max())
+
+
 def relative_difference(ours: Tensor, theirs: Tensor) -> float:
     """The largest absolute difference, divided by the largest value where that is above 1."""
     return _finite((ours - theirs).abs().max() / theirs.abs().max().clamp(min=1.0))

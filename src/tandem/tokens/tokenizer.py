@@ -1,6 +1,8 @@
 """A pretrained tokenizer, read from its folder with `tokenizers` alone.
 
-Truncation and padding that a tokenizer.json carries are switched off: windows are Tandem's own business.
+Truncation and padding that a tokenizer.json carries are switched off: windows are Tandem's own business. A byte-level
+tokenizer (GPT-2's, RoBERTa's) reads every word as after a space, the first of a text too: a word that stands in a list
+of words has then the pieces that it has within a text.
 """
 
 from __future__ import annotations
@@ -95,9 +97,10 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 def wrap_tokenizer(backend: tokenizers.Tokenizer, pad_token: str = "[PAD]") -> Tokenizer:
     """Switch truncation and padding off and read the special ids from the tokenizer itself."""
     padding = backend.padding
-    pad_id = backend.token_to_id(pad_token)
-    if pad_id is None:
-        pad_id = padding["pad_id"] if padding else 0
+    known = (backend.token_to_id(token) for token in (pad_token, "[PAD]", "<pad>"))
+    pad_id = next((number for number in known if number is not None), padding["pad_id"] if padding else 0)
+    if isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel):
+        backend.pre_tokenizer.add_prefix_space = True
     backend.no_padding()
     backend.no_truncation()
     serialised = backend.to_str()
