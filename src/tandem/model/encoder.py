@@ -8,7 +8,7 @@ Shapes: batch, seq, hidden, heads, head_width; `...` is what the layout makes of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -202,26 +202,5 @@ class FeedForward(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Transform each vector of (..., hidden) by itself."""
         inner = self.inner(hidden)  # (..., inner)
-        if not torch.is_grad_enabled():
-            return self.outer(torch.ops.aten.gelu_(inner))  # type: ignore[no-any-return]  # nobody else sees `inner`
-        weight, bias = self.outer.weight.to(inner.dtype), self.outer.bias.to(inner.dtype)
-        return _GeluLinear.apply(inner, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
-
-
-class _GeluLinear(torch.autograd.Function):
-    """GELU, then a linear layer; the GELU's output, the widest of all, is computed once more rather than kept."""
-
-    @staticmethod
-    def forward(ctx: Any, inner: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(inner, weight)
-        return functional.linear(functional.gelu(inner), weight, bias)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        inner, weight = ctx.saved_tensors
-        needs_inner, needs_weight, needs_bias = ctx.needs_input_grad
-        rows = gradient.flatten(0, -2)  # (rows, hidden)
-        to_weight = rows.t() @ functional.gelu(inner).flatten(0, -2) if needs_weight else None
-        to_inner = torch.ops.aten.gelu_backward(gradient @ weight, inner) if needs_inner else None
-        return to_inner, to_weight, rows.sum(dim=0) if needs_bias else None
+        activate = functional.gelu if torch.is_grad_enabled() else torch.ops.aten.gelu_  # nobody else sees `inner`
+        return self.outer(activate(inner))  # type: ignore[no-any-return]
