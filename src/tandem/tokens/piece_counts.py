@@ -10,7 +10,7 @@ import numpy as np
 from tandem.corpora.inspection.lengths import CountPieces, PieceCounts
 from tandem.corpora.records import Record
 from tandem.errors import TandemError
-from tandem.model.pretrained import HUB_FILES, locate
+from tandem.model.pretrained import HUB_FILES, SCRATCH, locate
 from tandem.params import Params
 from tandem.tokens.alignment import encode_records
 from tandem.tokens.lexicon import Lexicon
@@ -26,6 +26,8 @@ def choose_counter(named: str | None, params: Params | None) -> tuple[CountPiece
         return piece_counter(_tokenizer_of(named)), []
     if params is None:
         return None, ["lengths in pieces: there is no params.yaml here; name a tokenizer by --tokenizer"]
+    if params.model.pretrained == SCRATCH:
+        return None, ["lengths in pieces: with `model.pretrained: none`, the pieces are learnt from the training texts"]
     try:
         return piece_counter(_tokenizer_of(params.model.pretrained)), []
     except TandemError as error:
