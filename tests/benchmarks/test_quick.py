@@ -47,6 +47,7 @@ def write_splits(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("default")  # the references' own
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in ("xlsx_intake", "tokenize")])
 def test_runs(name, request_on_tiny):
