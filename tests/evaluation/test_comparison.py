@@ -304,6 +304,7 @@ def twins(random, n_texts, n_sentences):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_without_a_true_difference_one_verdict_in_twenty_is_wrong():
     random = np.random.default_rng(11)
     n_pairs = 2000
@@ -320,6 +321,7 @@ def test_without_a_true_difference_one_verdict_in_twenty_is_wrong():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_without_a_true_difference_seeds_that_matter_mislead_only_a_comparison_of_single_runs():
     random = np.random.default_rng(5)
     n_pairs, n_texts, n_seeds = 500, 300, 5
