@@ -131,14 +131,14 @@ def test_what_cannot_be_done_is_one_message(predict, tmp_path, monkeypatch, word
     assert "Traceback" not in told
 
 
+def reading_stdin(model: Path) -> subprocess.Popen:
+    command = [*TANDEM, "predict", "--model", str(model)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
 @pytest.mark.slow
 def test_whoever_has_enough_may_hang_up(trained):  # noqa: F811
-    with subprocess.Popen(
-        [*TANDEM, "predict", "--model", str(trained)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    with reading_stdin(trained) as process:
         process.stdout.close()
         _, told = process.communicate(b"the film was fine\n" * 2000)
     assert b"Traceback" not in told
@@ -148,12 +148,7 @@ def test_whoever_has_enough_may_hang_up(trained):  # noqa: F811
 
 @pytest.mark.slow
 def test_an_interrupt_ends_it_quietly(trained):  # noqa: F811
-    with subprocess.Popen(
-        [*TANDEM, "predict", "--model", str(trained)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    with reading_stdin(trained) as process:
         process.stdin.write(b"the film was fine\n" * 600)
         process.stdin.flush()
         first = process.stdout.readline()  # it has begun, and waits for more

@@ -13,8 +13,7 @@ Shapes: batch, seq, labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +28,6 @@ from transformers import (
     AutoTokenizer,
     PreTrainedTokenizerFast,
 )
-from transformers.utils import logging
 
 from tandem.artifacts import atomic_folder
 from tandem.errors import TandemError
@@ -39,6 +37,7 @@ from tandem.export.probes import probes
 from tandem.model.folder import LoadedModel
 from tandem.model.multitask import MultiTaskModel
 from tandem.model.weights import to_huggingface
+from tandem.parity.reference import quiet_transformers
 from tandem.tokens.tokenizer import Tokenizer, load_tokenizer
 
 TOLERANCE = 1e-5
@@ -189,17 +188,3 @@ def _check_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     for text in _SAMPLES:
         if theirs(text)["input_ids"] != tokenizer.backend.encode(text).ids:
             raise TandemError(f"export: transformers reads {text!r} as other pieces than the model's tokenizer")
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Keep transformers from reporting on what it loads."""
-    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if has_bars:
-            logging.enable_progress_bar()

@@ -42,7 +42,7 @@ class TransformersReference:
     """The model that transformers loads from a checkpoint."""
 
     def __init__(self, folder: Path, model: MultiTaskModel) -> None:
-        with _quiet():
+        with quiet_transformers():
             found = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
         self.module: Any = found.eval()
         self.pooler = getattr(self.module, "pooler", None) if model.pooler is not None else None
@@ -137,7 +137,7 @@ def _torch_name(name: str) -> str:
 
 def reference_ids(folder: Path, texts: list[str]) -> list[list[int]]:
     """The ids that transformers' tokenizer of a checkpoint gives whole texts, special ones included."""
-    with _quiet():
+    with quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if isinstance(tokenizer.backend_tokenizer.pre_tokenizer, ByteLevel):  # asked for what Tandem asks for
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, add_prefix_space=True)
@@ -156,7 +156,7 @@ def _step_by_step() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Keep transformers from reporting on what it loads."""
     verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
