@@ -6,7 +6,6 @@ from stages import run
 from tandem.artifacts import write_json
 from tandem.hardware.libraries import library_versions
 from tandem.hardware.probe import probe
-from tandem.model.building import encoder_config
 from tandem.model.pretrained import checkpoint_of, fingerprint
 from tandem.params import load_params
 
@@ -15,9 +14,8 @@ def main() -> str:
     """Write `data/plan.json`, `data/encoder.json`, `data/libraries.json` and `data/hardware.json`."""
     params = load_params(Path("params.yaml"))
     hardware = Path("data/hardware.json")
-    checkpoint = checkpoint_of(params.model.pretrained)
-    found = probe(params, encoder_config(checkpoint, params.model), hardware)
-    write_json(Path("data/encoder.json"), fingerprint(checkpoint))
+    found = probe(params, hardware)
+    write_json(Path("data/encoder.json"), fingerprint(checkpoint_of(params.model.pretrained)))
     write_json(Path("data/libraries.json"), library_versions())
     write_json(Path("data/plan.json"), found.plan())
     write_json(hardware, found.facts())

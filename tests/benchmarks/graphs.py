@@ -9,7 +9,7 @@ from tandem.export.graph import export_onnx
 from tandem.export.graph_quality import measure_graph
 from tandem.hardware.execution import choose_for_reading
 from tandem.hardware.machine import detect
-from tandem.hardware.probe import prepare_torch
+from tandem.hardware.process import prepare_torch
 from tandem.model.folder import LoadedModel, load_model
 from tandem.params import Task, TokenizeAlign
 from tandem.serving.graphs import load_graph

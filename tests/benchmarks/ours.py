@@ -15,8 +15,8 @@ import torch
 
 from tandem.hardware.execution import Execution, choose, demand_of
 from tandem.hardware.machine import Device, Precision, detect
-from tandem.hardware.memory import PassLimit, keep_freed_memory
-from tandem.hardware.probe import prepare_torch
+from tandem.hardware.memory import PassLimit
+from tandem.hardware.process import keep_freed_memory, prepare_torch
 from tandem.model.building import build_model
 from tandem.model.layouts import Unpadded
 from tandem.model.multitask import MultiTaskModel

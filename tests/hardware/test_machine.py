@@ -28,6 +28,13 @@ def write(path, text):
     path.write_text(text)
 
 
+@pytest.fixture
+def with_a_card(root):
+    """The same with a card's device node, so that PyTorch is asked."""
+    write(root / "dev/nvidia0", "")
+    return root
+
+
 def test_a_plain_cpu(root):
     machine = detect("auto", root)
     assert (machine.device, machine.name, machine.n_devices) == ("cpu", "Testium 9000", 1)
@@ -63,7 +70,7 @@ def test_a_device_that_is_not_there_is_refused(root):
         detect("cuda", root)
 
 
-def test_many_gpus(root, monkeypatch):
+def test_many_gpus(with_a_card, monkeypatch):
     sizes = [80 * GIB, 40 * GIB]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(sizes))
@@ -73,7 +80,7 @@ def test_many_gpus(root, monkeypatch):
         lambda index: SimpleNamespace(name="Test GPU", total_memory=sizes[index]),
     )
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
-    machine = detect("auto", root)
+    machine = detect("auto", with_a_card)
     assert (machine.device, machine.n_devices, machine.memory) == ("cuda", 2, 40 * GIB)
     assert machine.precisions == ("float32", "bfloat16", "float16")
-    assert detect("cpu", root).device == "cpu"
+    assert detect("cpu", with_a_card).device == "cpu"

@@ -1,8 +1,3 @@
-import platform
-import resource
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -70,25 +65,3 @@ def test_with_others_waiting_the_process_ends_and_remembers(tmp_path):
     with pytest.raises(TandemError, match=r"goes on from the last checkpoint, with passes of 32 tokens"):
         limit.run(fitting(20))
     assert PassLimit(SIZE, memo=tmp_path).size.tokens == 32
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
-def test_freed_memory_is_used_again_without_asking_for_pages():
-    program = (
-        "import resource, torch\n"
-        "from tandem.hardware.memory import keep_freed_memory\n"
-        "def faults(rounds):\n"
-        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
-        "    for _ in range(rounds):\n"
-        "        torch.ones(2**24)\n"
-        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
-        "for is_kept in (False, True):\n"
-        "    keep_freed_memory(is_kept=is_kept)\n"
-        "    faults(20)\n"  # until small things have found their places between
-        "    print(faults(20))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    usual, kept = map(int, done.stdout.split())
-    n_pages = 20 * 2**26 // resource.getpagesize()
-    assert usual > n_pages / 2, "the comparison must mean something"
-    assert kept < n_pages / 4

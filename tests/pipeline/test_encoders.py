@@ -11,7 +11,7 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 from tandem.corpora.records import write_records
 from tandem.evaluation.run import run_evaluation
 from tandem.evaluation.validation import score_split
-from tandem.hardware.memory import keep_freed_memory
+from tandem.hardware.process import keep_freed_memory
 from tandem.model.folder import load_model
 from tandem.model.pretrained import checkpoint_of
 from tandem.params import Params, load_params

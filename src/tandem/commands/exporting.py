@@ -91,7 +91,7 @@ def _tell_quality(loaded: LoadedModel, arguments: argparse.Namespace) -> None:
     from tandem.export.graph_quality import measure_graph  # noqa: PLC0415
     from tandem.hardware.execution import choose_for_reading  # noqa: PLC0415
     from tandem.hardware.machine import detect  # noqa: PLC0415
-    from tandem.hardware.probe import prepare_torch  # noqa: PLC0415
+    from tandem.hardware.process import prepare_torch  # noqa: PLC0415
     from tandem.params import load_params  # noqa: PLC0415
     from tandem.serving.graphs import load_graph  # noqa: PLC0415
     from tandem.tokens.examples import open_examples  # noqa: PLC0415

@@ -17,7 +17,8 @@ from tandem.evaluation.scores import Scored, score_classes, score_entities
 from tandem.evaluation.surfaces import Surfaces, find_surfaces
 from tandem.hardware.execution import Execution
 from tandem.hardware.memory import PassLimit
-from tandem.hardware.probe import prepare_torch, probe
+from tandem.hardware.probe import probe
+from tandem.hardware.process import prepare_torch
 from tandem.model.building import build_model
 from tandem.model.folder import load_model
 from tandem.model.multitask import MultiTaskModel
@@ -40,7 +41,7 @@ def run_evaluation(params: Params, *, model: Path, tokens: Path, hardware: Path)
     found = {task: tuple(names) for task, names in trained.card["labels"].items()}
     if found != dict(test.labels):
         raise TandemError(f"{model} was trained for other labels than {tokens} holds: run `dvc repro`")
-    execution = probe(params, trained.model.encoder.config, hardware).execution
+    execution = probe(params, hardware).execution
     prepare_torch(execution)
     checkpoint = checkpoint_of(params.model.pretrained)
     untrained = build_model(checkpoint, test.labels, test.kinds, params.model, seed=params.seed)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal
 
 from tandem.errors import TandemError
 from tandem.hardware.machine import Device, Machine, Precision
-from tandem.model.encoder import EncoderConfig
 from tandem.params import Params
 from tandem.tokens.batching import PassSize
+
+if TYPE_CHECKING:
+    import torch
+
+    from tandem.model.encoder import EncoderConfig
 
 # Beyond this many tokens a pass runs no faster, it only needs more memory (CPU: the caches; GPU: full waves).
 _ENOUGH_TOKENS: Mapping[Device, int] = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
@@ -64,6 +66,8 @@ class Execution:
 
     def autocast(self) -> torch.autocast:
         """A context in which matrix products run in the chosen precision."""
+        import torch  # noqa: PLC0415 - takes seconds, and the probe mostly ends without it
+
         lower = self.precision != "float32"
         dtype = torch.float16 if self.precision == "float16" else torch.bfloat16
         return torch.autocast(self.device, dtype=dtype, enabled=lower)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import psutil
-import torch
 
 from tandem.errors import TandemError
 
 Device = Literal["cpu", "cuda", "mps"]
 Precision = Literal["float32", "bfloat16", "float16"]
+
+_ACCELERATOR_NODES = ("nvidia*", "nvhost*", "nvgpu*", "dxg", "kfd")  # NVIDIA's cards, Tegra, WSL, AMD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +35,7 @@ def detect(wanted: Literal["auto", "cpu", "cuda", "mps"], root: Path = Path("/")
 
     Raises `TandemError` if the device that the params ask for is not there.
     """
-    available: list[Device] = ["cpu"]
-    if torch.backends.mps.is_available():
-        available.insert(0, "mps")
-    if torch.cuda.is_available():
-        available.insert(0, "cuda")
+    available = [*_accelerators(root), "cpu"]
     if wanted != "auto" and wanted not in available:
         raise TandemError(
             f"hardware_probe.device asks for {wanted}, but this machine has {', '.join(available)}; "
@@ -45,6 +43,16 @@ def detect(wanted: Literal["auto", "cpu", "cuda", "mps"], root: Path = Path("/")
         )
     device = available[0] if wanted == "auto" else wanted
     return _DETECTORS[device](root)
+
+
+def _accelerators(root: Path) -> list[str]:
+    """Those that PyTorch can use; where the system shows no device of any, PyTorch's slow import is spared."""
+    if sys.platform == "linux" and not any(any((root / "dev").glob(name)) for name in _ACCELERATOR_NODES):
+        return []
+    import torch  # noqa: PLC0415
+
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [name for name, is_there in found.items() if is_there]
 
 
 def _detect_cpu(root: Path) -> Machine:
@@ -62,6 +70,8 @@ def _detect_cpu(root: Path) -> Machine:
 
 
 def _detect_cuda(root: Path) -> Machine:
+    import torch  # noqa: PLC0415
+
     properties = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     precisions: tuple[Precision, ...] = ("float32", "float16")
     if torch.cuda.is_bf16_supported(including_emulation=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +15,6 @@ from tandem.errors import TandemError
 from tandem.tokens.batching import PassSize
 
 Result = TypeVar("Result")
-
-_TRIM_ABOVE, _MOST_MAPPED = -1, -4  # the options of glibc's mallopt
-_NEVER, _USUAL_TRIM, _USUAL_MAPPED = 2**31 - 1, 1 << 17, 1 << 16
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -47,16 +43,6 @@ def peak_bytes(device: torch.device) -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def keep_freed_memory(*, is_kept: bool = True) -> None:
-    """Let this process keep what tensors leave behind for the next ones, where its C library is glibc.
-
-    Else each large tensor asks the system for pages anew, and the system clears them: some 15,000 in a step.
-    """
-    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
-        library.mallopt(_MOST_MAPPED, 0 if is_kept else _USUAL_MAPPED)
-        library.mallopt(_TRIM_ABOVE, _NEVER if is_kept else _USUAL_TRIM)
 
 
 class PassLimit:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from tandem.artifacts import read_json
 from tandem.errors import TandemError
-from tandem.hardware.execution import Demand, Execution, as_json, choose, demand_of
+from tandem.hardware.execution import Demand, Execution, as_json, demand_of
 from tandem.hardware.machine import Machine, detect
-from tandem.hardware.trial import settle
-from tandem.model.encoder import EncoderConfig
-from tandem.model.multitask import MultiTaskModel
+from tandem.model.pretrained import checkpoint_of
 from tandem.params import Params
 
 
@@ -47,14 +42,14 @@ class Probe:
         )
 
 
-def probe(params: Params, encoder: EncoderConfig, recorded: Path) -> Probe:
+def probe(params: Params, recorded: Path) -> Probe:
     """Look at this machine and settle how it will train; what `recorded` says of the same machine and demand holds.
 
     Raises `TandemError` if the machine lacks the device or precision asked for, or if not even one window fits.
     """
     demand = demand_of(params)
     machine = detect(demand.device)
-    return _recall(recorded, demand, machine) or _settle(demand, machine, encoder)
+    return _recall(recorded, demand, machine) or _settle(params, machine)
 
 
 def _recall(recorded: Path, demand: Demand, machine: Machine) -> Probe | None:
@@ -71,25 +66,10 @@ def _recall(recorded: Path, demand: Demand, machine: Machine) -> Probe | None:
     )
 
 
-def _settle(demand: Demand, machine: Machine, encoder: EncoderConfig) -> Probe:
-    first = choose(machine, demand, encoder, n_parameters=_n_parameters(encoder))
-    trial = settle(first, machine, demand, encoder)
+def _settle(params: Params, machine: Machine) -> Probe:
+    from tandem.hardware.trial import settle  # noqa: PLC0415 - imports torch, which takes seconds
+    from tandem.model.building import encoder_config  # noqa: PLC0415
+
+    demand = demand_of(params)
+    trial = settle(machine, demand, encoder_config(checkpoint_of(params.model.pretrained), params.model))
     return Probe(demand=demand, machine=machine, execution=trial.execution, peak_bytes=trial.peak_bytes)
-
-
-def prepare_torch(execution: Execution, *, is_deterministic: bool = True) -> None:
-    """Fix the number of threads, so that sums run in the same order in every run on this machine.
-
-    A CPU then gives the same bytes every time; a GPU does if `is_deterministic` picks its kernels for that.
-    """
-    torch.set_num_threads(execution.threads)
-    if execution.device == "cuda" and is_deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as cuBLAS demands for it
-        torch.use_deterministic_algorithms(True)
-        torch.backends.cudnn.benchmark = False
-
-
-def _n_parameters(encoder: EncoderConfig) -> int:
-    with torch.device("meta"):
-        model = MultiTaskModel(encoder, {}, pooling="mean", dropout=0.0, encoder_dropout=0.0)
-    return sum(parameter.numel() for parameter in model.parameters())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from tandem.errors import TandemError
-from tandem.hardware.execution import Demand, Execution, with_micro_batch
+from tandem.hardware.execution import Demand, Execution, choose, with_micro_batch
 from tandem.hardware.machine import Machine
 from tandem.hardware.memory import is_out_of_memory, peak_bytes, used_bytes
 from tandem.model.encoder import EncoderConfig
@@ -22,11 +22,12 @@ class Trial:
     peak_bytes: int
 
 
-def settle(execution: Execution, machine: Machine, demand: Demand, encoder: EncoderConfig) -> Trial:
-    """Run a step with random weights; halve the micro-batch until it fits.
+def settle(machine: Machine, demand: Demand, encoder: EncoderConfig) -> Trial:
+    """Choose by the memory model, run a step with random weights, and halve the micro-batch until it fits.
 
-    Raises `TandemError` if a single window does not fit.
+    Raises `TandemError` if the machine lacks the precision asked for, or if a single window does not fit.
     """
+    execution = choose(machine, demand, encoder, n_parameters=_n_parameters(encoder))
     micro_batch = execution.micro_batch
     while micro_batch >= 1:
         tried = with_micro_batch(micro_batch, machine, demand, execution.precision)
@@ -38,6 +39,12 @@ def settle(execution: Execution, machine: Machine, demand: Demand, encoder: Enco
         f"a training step with one window of {demand.max_length} pieces does not fit on {machine.name}: "
         "lower tokenize_align.max_length, or choose a smaller model.pretrained"
     )
+
+
+def _n_parameters(encoder: EncoderConfig) -> int:
+    with torch.device("meta"):
+        model = MultiTaskModel(encoder, {}, pooling="mean", dropout=0.0, encoder_dropout=0.0)
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _peak_of_one_step(execution: Execution, demand: Demand, encoder: EncoderConfig) -> int | None:

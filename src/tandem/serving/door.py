@@ -14,7 +14,7 @@ from tandem.evaluation.predicting import Predictions, predict
 from tandem.hardware.execution import Execution, choose_for_reading
 from tandem.hardware.machine import detect
 from tandem.hardware.memory import PassLimit
-from tandem.hardware.probe import prepare_torch
+from tandem.hardware.process import prepare_torch
 from tandem.model.folder import LoadedModel, load_model
 from tandem.serving.answers import Answer, Choice, Entity
 from tandem.serving.rules import AnswerRules, find_rules

@@ -22,7 +22,7 @@ from torch.nn import functional
 from tandem.corpora.records import Record
 from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
-from tandem.hardware.probe import prepare_torch
+from tandem.hardware.process import prepare_torch
 from tandem.model.folder import load_model
 from tandem.model.multitask import MultiTaskModel, Pooling, pool
 from tandem.model.pretrained import locate

@@ -17,9 +17,9 @@ import torch
 from tandem.artifacts import exclusive, sha256_of, write_json
 from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
-from tandem.hardware.memory import keep_freed_memory
-from tandem.hardware.probe import prepare_torch, probe
-from tandem.model.building import build_model, encoder_config
+from tandem.hardware.probe import probe
+from tandem.hardware.process import keep_freed_memory, prepare_torch
+from tandem.model.building import build_model
 from tandem.model.folder import save_model
 from tandem.model.freezing import count_trainable
 from tandem.model.pretrained import checkpoint_of, fingerprint
@@ -56,7 +56,7 @@ def run_training(
     params ask, or another training runs here.
     """
     checkpoint = checkpoint_of(params.model.pretrained)
-    execution = probe(params, encoder_config(checkpoint, params.model), places.hardware).execution
+    execution = probe(params, places.hardware).execution
     if execution.n_devices > 1 and not is_launched():
         launch(module, execution.n_devices, words)
         return f"{execution.n_devices} processes, one a device"
