@@ -22,13 +22,13 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from tandem.artifacts import atomic_folder, sha256_of, write_json
+from tandem.artifacts import FORMAT_KEY, Format, atomic_folder, sha256_of, write_json
 from tandem.errors import TandemError
 from tandem.model.encoder import EncoderConfig
 from tandem.model.multitask import HeadConfig, MultiTaskModel, Pooling
 from tandem.model.weights import copy_into, read_tensors
 
-FORMAT_VERSION = 2  # since 2, the settings have a hash, too
+FORMAT = Format(version=2, remedy="run `dvc repro` to train the model anew")  # since 2, the settings have a hash, too
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 TOKENIZER_FILES = (TOKENIZER, "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
 
@@ -55,7 +55,7 @@ def save_model(folder: Path, model: MultiTaskModel, *, card: Mapping[str, Any], 
         for name, content in _tokenizer_files(tokenizer_source).items():
             (partial / name).write_bytes(content)
         settings: dict[str, Any] = {
-            "format_version": FORMAT_VERSION,
+            FORMAT_KEY: FORMAT.version,
             "encoder": asdict(model.encoder.config),
             "heads": [{"task": task, **asdict(head)} for task, head in model.head_configs.items()],  # in order
             "pooling": model.pooling,
@@ -100,7 +100,7 @@ class _Uninitialised(TorchFunctionMode):
 
 
 _REMEDY = "run `dvc repro` to train the model, or `dvc pull` to fetch it"
-_TYPES = {"format_version": int, "encoder": dict, "heads": list, "pooling": str, "card": dict, "sha256": dict}
+_TYPES = {FORMAT_KEY: int, "encoder": dict, "heads": list, "pooling": str, "card": dict, "sha256": dict}
 
 
 def _digest(settings: Mapping[str, Any]) -> str:
@@ -126,16 +126,8 @@ def _read_settings(folder: Path) -> dict[str, Any]:
         raise TandemError(f"{folder / CONFIG} is damaged ({error}): {_REMEDY}") from error
     if not isinstance(settings, dict):
         raise TandemError(f"{folder / CONFIG} must hold a JSON object: {_REMEDY}")
-    version = settings.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise TandemError(
-            f"{folder} has format version {version}, and this Tandem reads {FORMAT_VERSION}: update Tandem"
-        )
-    if isinstance(version, int) and version < FORMAT_VERSION:
-        raise TandemError(
-            f"{folder} has format version {version}, and this Tandem reads {FORMAT_VERSION}: run `dvc repro` to "
-            "train the model anew"
-        )
+    if isinstance(settings.get(FORMAT_KEY), int):
+        FORMAT.check(folder, settings[FORMAT_KEY])
     wrong = [key for key, kind in _TYPES.items() if not isinstance(settings.get(key), kind)]
     if wrong:
         raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it ({', '.join(wrong)}): {_REMEDY}")

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tandem.artifacts import read_json, sha256_of
+from tandem.artifacts import FORMAT_KEY, Format, read_json, sha256_of
 from tandem.errors import TandemError
 from tandem.params import Kind
 from tandem.serving.rules import AnswerRules, checked_rules
@@ -25,12 +25,12 @@ from tandem.tokens.ragged import Ints
 from tandem.training.passes import Draw
 
 FORMAT_VERSION = 1
+FORMAT = Format(version=FORMAT_VERSION, remedy="write it anew by `tandem export onnx`")
 CONFIG, GRAPH = "config.json", "model.onnx"
 ENOUGH_TOKENS = 512
 """What of a pass fits a CPU's caches; more made the graph slower."""
 
 _KEYS = {"kinds": dict, "card": dict, "rules": dict, "sha256": dict}
-_REMEDY = "write it anew by `tandem export onnx`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +50,15 @@ def load_graph(folder: Path, *, threads: int) -> LoadedGraph:
     Raises `TandemError` if a file is missing or altered, if a newer Tandem wrote it, or if ONNX Runtime is missing.
     """
     if not (folder / CONFIG).is_file() or not (folder / GRAPH).is_file():
-        raise TandemError(f"{folder} holds no exported graph ({CONFIG} and {GRAPH}): {_REMEDY}")
+        raise TandemError(f"{folder} holds no exported graph ({CONFIG} and {GRAPH}): {FORMAT.remedy}")
     settings = read_json(folder / CONFIG)
-    version = settings.get("format_version") if isinstance(settings, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise TandemError(f"{folder} has format version {version}, this Tandem reads {FORMAT_VERSION}: update Tandem")
-    if version != FORMAT_VERSION or any(not isinstance(settings.get(key), kind) for key, kind in _KEYS.items()):
-        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it: {_REMEDY}")
+    if isinstance(settings, dict):
+        FORMAT.check(folder, settings.get(FORMAT_KEY))
+    if not isinstance(settings, dict) or any(not isinstance(settings.get(key), kind) for key, kind in _KEYS.items()):
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it: {FORMAT.remedy}")
     for name, expected in settings["sha256"].items():
         if Path(name).name != name or not (folder / name).is_file() or sha256_of(folder / name) != expected:
-            raise TandemError(f"{folder / name} is missing or was altered since it was exported: {_REMEDY}")
+            raise TandemError(f"{folder / name} is missing or was altered since it was exported: {FORMAT.remedy}")
     with needs_packages():
         session = open_session(folder / GRAPH, threads=threads)
     rules = checked_rules(folder / CONFIG, settings["rules"])
