@@ -123,7 +123,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise TandemError(f"{path} is missing: run `dvc repro`, or `dvc pull` to fetch it") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TandemError(f"{path} is damaged ({error}): delete it and run `dvc repro`") from error
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -122,7 +123,7 @@ def _read_settings(folder: Path) -> dict[str, Any]:
     _check_files(folder, (CONFIG, WEIGHTS))
     try:
         settings = json.loads((folder / CONFIG).read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TandemError(f"{folder / CONFIG} is damaged ({error}): {_REMEDY}") from error
     if not isinstance(settings, dict):
         raise TandemError(f"{folder / CONFIG} must hold a JSON object: {_REMEDY}")
@@ -148,28 +149,35 @@ def _check_files(folder: Path, names: Iterable[str]) -> None:
 
 def _build(folder: Path, settings: Mapping[str, Any]) -> MultiTaskModel:
     try:
-        _check_layers(folder / WEIGHTS, settings["encoder"])
-        heads = {head.pop("task"): HeadConfig(**head) for head in map(dict, settings["heads"])}
+        encoder = TypeAdapter(EncoderConfig).validate_python(settings["encoder"])
+        _check_layers(folder / WEIGHTS, encoder)
+        heads = [(head.pop("task"), head) for head in map(dict, settings["heads"])]
         return MultiTaskModel(
-            EncoderConfig(**settings["encoder"]),
-            heads,
+            encoder,
+            {str(task): TypeAdapter(HeadConfig).validate_python(head) for task, head in heads},
             pooling=settings["pooling"],
             dropout=0.0,
             encoder_dropout=0.0,
         )
+    except ValidationError as error:
+        found = error.errors()[0]
+        what = f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it ({what}): {_REMEDY}") from error
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
         raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it ({error}): {_REMEDY}") from error
 
 
-def _check_layers(weights: Path, encoder: Mapping[str, Any]) -> None:
-    """Refuse more layers than there are tensors, before a crafted number of them is built."""
+def _check_layers(weights: Path, encoder: EncoderConfig) -> None:
+    """Refuse more layers than there are tensors, before a crafted number is built, and heads without a share."""
     try:
         with safe_open(weights, "pt") as file:
             n_tensors = len(file.keys())
     except SafetensorError as error:
         raise TandemError(f"{weights} is damaged ({error}): {_REMEDY}") from error
-    if encoder.get("n_layers", 0) > n_tensors:
-        raise ValueError(f"{encoder['n_layers']} layers, with weights for {n_tensors} tensors")
+    if encoder.n_layers > n_tensors:
+        raise ValueError(f"{encoder.n_layers} layers, with weights for {n_tensors} tensors")
+    if encoder.n_heads < 1 or encoder.hidden_width % encoder.n_heads:
+        raise ValueError(f"{encoder.n_heads} heads, which do not divide a width of {encoder.hidden_width}")
 
 
 def _tokenizer_files(folder: Path) -> dict[str, bytes]:

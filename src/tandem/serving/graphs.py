@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from numpy.typing import NDArray
@@ -35,9 +35,10 @@ _KEYS = {"kinds": dict, "card": dict, "rules": dict, "sha256": dict}
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedGraph:
-    """A graph's session, and what its folder says of it."""
+    """A graph's session with the width of each task's output, and what its folder says of it."""
 
     session: Any
+    n_outputs: Mapping[str, int]
     kinds: Mapping[str, Kind]
     card: Mapping[str, Any]
     rules: AnswerRules
@@ -61,8 +62,14 @@ def load_graph(folder: Path, *, threads: int) -> LoadedGraph:
             raise TandemError(f"{folder / name} is missing or was altered since it was exported: {FORMAT.remedy}")
     with needs_packages():
         session = open_session(folder / GRAPH, threads=threads)
+    widths = {output.name: output.shape[-1] for output in session.get_outputs() if output.shape}
+    kinds = settings["kinds"]
+    if widths.keys() != kinds.keys() or not all(kind in get_args(Kind) for kind in kinds.values()):
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it (kinds): {FORMAT.remedy}")
     rules = checked_rules(folder / CONFIG, settings["rules"])
-    return LoadedGraph(session=session, kinds=settings["kinds"], card=settings["card"], rules=rules, folder=folder)
+    return LoadedGraph(
+        session=session, n_outputs=widths, kinds=kinds, card=settings["card"], rules=rules, folder=folder
+    )
 
 
 class GraphPass:
@@ -88,13 +95,18 @@ class GraphPass:
 
 
 def open_session(path: Path, *, threads: int) -> Any:
-    """Open a graph in ONNX Runtime on the CPU."""
+    """Open a graph in ONNX Runtime on the CPU; raises `TandemError` if it is none, or leads out of its folder."""
     import onnxruntime  # noqa: PLC0415 - an optional package
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors  # noqa: PLC0415
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    refusals = (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf, errors.NotImplemented)
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except (*refusals, errors.RuntimeException) as error:
+        raise TandemError(f"{path} is no graph that can be run ({error}): {FORMAT.remedy}") from error
 
 
 def run_session(session: Any, ids: NDArray[Any], mask: NDArray[Any]) -> dict[str, NDArray[Any]]:
