@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -82,6 +83,46 @@ def test_a_disk_that_is_full_while_writing(tmp_path, monkeypatch):
     with pytest.raises(TandemError, match=r"cannot write .*rows\.jsonl: No space left on device"):
         write_jsonl(tmp_path / "rows.jsonl", ({"text": "x" * 1000} for _ in range(1000)), FORMAT)
     assert list(tmp_path.iterdir()) == []
+
+
+WRITERS = {
+    "rows": 'write_jsonl(path / "a.jsonl", ({"text": "x" * 1000} for _ in range(99)), Format(version=1, remedy=""))',
+    "tensors": 'Checkpoints(path, kept=1).save(Snapshot(step=1, tensors={"a": {"b": torch.ones(99999)}}, facts={}))',
+    "arrays": """with StoreWriter(path / "train", {}) as store:
+    store._files["pieces"].append(np.ones(99999))""",
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_disk_that_fills_up_in_the_middle_of_a_file(tmp_path, writer):
+    """Half a file is written, then the system refuses the rest: here, because no file may grow beyond 64 KiB."""
+    resource = pytest.importorskip("resource")
+    (tmp_path / "before").write_text("as it was")
+    code = f"""
+import numpy as np, torch, sys
+from pathlib import Path
+from tandem.artifacts import Format, atomic_folder, write_jsonl
+from tandem.errors import TandemError
+from tandem.tokens.store import StoreWriter
+from tandem.training.checkpoints import Checkpoints, Snapshot
+try:
+    with atomic_folder(Path({str(tmp_path / "made")!r})) as path:
+        {WRITERS[writer].replace(chr(10), chr(10) + " " * 8)}
+except TandemError as error:
+    sys.exit(str(error))
+"""
+    limit = (1 << 16, resource.RLIM_INFINITY)
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )
+    assert done.returncode == 1
+    assert re.match(r"cannot write .*: (File too large|.*os error 27).*\. Nothing was half-written; free", done.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == ["before"]
 
 
 @pytest.mark.parametrize("content", [None, b"{", b"\xff"])
