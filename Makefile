@@ -37,9 +37,9 @@ invalidation: $(READY)  ## which stages re-run for each param, library and file 
 	@$(ON_PATH) python -m tests.invalidation
 
 # needs the package index's list of weaknesses, which mirrors often lack; what was not found there is said
-audit: $(READY)  ## look for known weaknesses in the pinned packages
+audit: $(READY)  ## known weaknesses of the pinned packages, and whether they fit together
 	@test -x work/audit/bin/pip-audit || { $(PYTHON) -m venv work/audit && work/audit/bin/pip install --quiet pip-audit; }
-	@work/audit/bin/pip-audit --no-deps --disable-pip --requirement requirements.lock --progress-spinner off
+	@$(ON_PATH) python -m tests.audit work/audit/bin/pip-audit requirements.lock
 
 # torch's own requirements differ by platform (CUDA or not), so pip resolves those; all else is the lock's
 $(READY): requirements.lock pyproject.toml

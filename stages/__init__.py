@@ -1,8 +1,15 @@
-"""The pipeline's doors: each stage loads its params, calls one function of `tandem`, writes, logs one line."""
+"""The pipeline's doors: each stage loads its params, calls one function of `tandem`, writes, logs one line.
+
+`tandem` is the one beside the stages, whose files are their dependencies: an experiment in a copy of the project runs
+the copy's code, although what is installed leads elsewhere.
+"""
 
 import inspect
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from tandem.errors import TandemError
 

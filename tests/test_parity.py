@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from transformers.utils import logging
 
-from tandem.artifacts import read_json, write_json, write_jsonl
+from tandem.artifacts import read_json, write_json
+from tandem.corpora.records import Record, write_records
 from tandem.errors import TandemError
 from tandem.model.folder import load_model, save_model
 from tandem.model.multitask import HeadConfig, MultiTaskModel
@@ -130,8 +131,7 @@ def test_without_texts_the_sentences_are_compared(tiny_encoder: Path, trained: P
 
 def test_the_first_texts_of_each_corpus_are_read(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        rows = [{"row": row, "words": [name, str(row)]} for row in range(5)]
-        write_jsonl(tmp_path / name / "test.jsonl", rows)
+        write_records(tmp_path / name / "test.jsonl", (Record(row=row, words=(name, str(row))) for row in range(5)))
     assert first_texts(tmp_path, ["b", "a"], 2) == ["b 0", "b 1", "a 0", "a 1"]
     with pytest.raises(TandemError, match=r"test\.jsonl is missing"):
         first_texts(tmp_path, ["c"], 2)

@@ -1,5 +1,6 @@
 """Files that mean harm: each is refused with a message, nothing in it runs, and nothing is written where it points."""
 
+import copy
 import gzip
 import io
 import json
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +23,19 @@ from tandem.corpora.cleaning import clean_corpus
 from tandem.corpora.readers import unpacked_files, workbook_files
 from tandem.corpora.source_archives import SourceArchive, archive_bytes, member_bytes
 from tandem.errors import TandemError
-from tandem.model.folder import load_model, save_model
+from tandem.hardware.execution import choose_for_reading
+from tandem.model.building import build_model
+from tandem.model.folder import _digest, load_model, save_model
 from tandem.model.pretrained import locate
 from tandem.model.weights import read_tensors
 from tandem.params import load_params
+from tandem.parity.check import check_parity
+from tandem.serving.door import Tandem
+from tandem.serving.graphs import load_graph
 from tandem.tokens.store import TokenStore
 from tandem.tokens.tokenizer import load_tokenizer
 from tests.imports import ROOT
+from tests.serving.conftest import MACHINE, write_model
 
 SECRETS = (
     r"AKIA[0-9A-Z]{16}",
@@ -239,10 +247,31 @@ def test_weights_with_a_crafted_header(tmp_path, header):
         read_tensors(tmp_path / "model.safetensors")
 
 
-def test_a_tokenizer_with_a_crafted_model(tmp_path):
-    (tmp_path / "tokenizer.json").write_text('{"version": "1.0", "model": {"type": "Nonsense", "vocab": {}}}')
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda settings: settings | {"model": {"type": "Nonsense", "vocab": {}}},
+        lambda settings: settings | {"model": settings["model"] | {"vocab": {"a": 1}}},
+        lambda settings: settings | {"post_processor": settings["post_processor"] | {"special_tokens": {}}},
+        lambda settings: settings["model"]["type"],
+        lambda settings: None,
+    ],
+    ids=["another model", "no unknown piece", "special pieces that are not there", "a word", "nothing"],
+)
+def test_a_crafted_tokenizer(tiny_encoder, tmp_path, change):
+    settings = json.loads((tiny_encoder / "tokenizer.json").read_text())
+    (tmp_path / "tokenizer.json").write_text(json.dumps(change(settings)))
     with pytest.raises(TandemError, match=r"tokenizer\.json"):
         load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "config.json", "params.yaml"])
+def test_a_file_nested_without_end(tmp_path, tiny_model_folder, name):
+    path = (tiny_model_folder if name == "config.json" else tmp_path) / name
+    path.write_text("[" * 100_000)
+    read = {"tokenizer.json": load_tokenizer, "config.json": load_model, "params.yaml": lambda _: load_params(path)}
+    with pytest.raises(TandemError, match=f"{name} is "):
+        read[name](path.parent)
 
 
 @pytest.mark.parametrize("sizes", [{"n_layers": 10**9}, {"hidden_width": 10**12}, {"vocabulary_size": -5}])
@@ -255,10 +284,103 @@ def test_a_model_folder_with_crafted_sizes(tiny_model_folder, sizes):
         load_model(tiny_model_folder)
 
 
+ODD = (None, -1, 7, 10**12, 1.5, "x", "../../etc/passwd", [], {}, [[]], ["a", "a"])
+
+
+def test_a_model_folder_with_anything_in_its_settings(tiny_encoder, tmp_path):
+    """Each value is exchanged for odd ones, and the hash made right: it is refused, or answers as if nothing were."""
+    folder = write_model(tmp_path / "model", tiny_encoder, steps=0)
+    settings = json.loads((folder / "config.json").read_text())
+    places = [place for place in places_of(settings) if place[0] not in ("sha256", "format_version")]
+    assert len(places) > 30
+    refusals = []
+    for place in places:
+        for value in ODD:
+            rewrite_settings(folder, exchanged(settings, place, value))
+            try:
+                assert len(Tandem.from_loaded(load_model(folder), choose_for_reading(MACHINE))(["Anna is here"])) == 1
+            except TandemError as error:
+                refusals.append(str(error))
+    assert len(refusals) > len(places) * len(ODD) / 2
+    assert all(str(folder) in said for said in refusals)
+
+
+def places_of(values: object, above: tuple = ()) -> Iterator[tuple]:
+    """Where something stands in nested mappings and lists."""
+    if above:
+        yield above
+    inner = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    for key, value in inner:
+        yield from places_of(value, (*above, key))
+
+
+def exchanged(settings: dict, place: tuple, value: object) -> dict:
+    changed = copy.deepcopy(settings)
+    holder = changed
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = value
+    return changed
+
+
+def rewrite_settings(folder: Path, settings: dict) -> None:
+    """Write settings with the hash that makes them look as if Tandem had written them."""
+    settings["sha256"]["config.json"] = _digest(settings)
+    (folder / "config.json").write_text(json.dumps(settings))
+
+
 def rewrite_hash(folder: Path, path: Path) -> None:
     settings = json.loads((folder / "config.json").read_text())
     settings["sha256"][path.name] = sha256_of(path)
     (folder / "config.json").write_text(json.dumps(settings))
+
+
+def test_code_beside_a_pretrained_model_never_runs(tiny_encoder, tmp_path, canary, default_params):
+    """`auto_map` names a class of a file that came with the weights; transformers would run it when told to trust."""
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
+    settings = json.loads((folder / "config.json").read_text())
+    settings["auto_map"] = {name: f"code.{name}" for name in ("AutoConfig", "AutoModel")}
+    (folder / "config.json").write_text(json.dumps(settings))
+    (folder / "code.py").write_text(f"import pathlib\npathlib.Path({str(canary)!r}).touch()\n")
+    begins = replace(default_params.model, pretrained=str(folder))
+    model = build_model(locate(str(folder)), {"mood": ("a", "b")}, {"mood": "classification"}, begins, seed=1)
+    save_model(tmp_path / "model", model, card={}, tokenizer_source=folder)
+    settings = replace(default_params.parity_check, sentences=("the film was fine", "the plot was dull"))
+    check_parity(folder, tmp_path / "model", [], settings, max_length=16, begins=begins)
+
+
+@pytest.mark.parametrize("location", ["../../etc/passwd", "/etc/passwd", "linked"])
+def test_a_graph_whose_weights_lie_outside_of_its_folder(tmp_path, location):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    weights = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [2], [1.0, 2.0])
+    weights.ClearField("float_data")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", "8")):
+        weights.external_data.add(key=key, value=value)
+    output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [2])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["w"], ["y"])], "g", [], [output], [weights])
+    (tmp_path / "model.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    (tmp_path / "linked").symlink_to("/etc/passwd")
+    settings = {"format_version": 1, "kinds": {"y": "classification"}, "card": {}, "rules": {}}
+    settings["sha256"] = {"model.onnx": sha256_of(tmp_path / "model.onnx")}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(TandemError, match=r"model\.onnx is no graph that can be run"):
+        load_graph(tmp_path, threads=1)
+
+
+# what is shown
+
+
+def test_words_of_a_file_do_not_steer_the_terminal(default_params, tmp_path):
+    rows = ["review,sentiment", "a film,\x1b[2J\x1b]0;owned\x07\u202epositive", "a plot,negative"]
+    (tmp_path / "reviews.csv").write_text("\n".join(rows))
+    strict = replace(default_params.clean, unknown_label="error")
+    with pytest.raises(TandemError) as caught:
+        list(clean_corpus(corpus_of(default_params, tmp_path / "reviews.csv"), default_params.tasks, strict)[0])
+    said = str(caught.value)
+    assert "positive" in said
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", said)
 
 
 # the repository

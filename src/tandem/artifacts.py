@@ -1,7 +1,8 @@
 """Writing files that are whole or absent, and the same bytes for the same values.
 
 JSON has sorted keys and floats of six significant digits; JSON Lines go through orjson; arrays are npy.
-Every file is written beside its target and renamed, so that a reader never meets half of one.
+Every file is written beside its target and renamed, so that a reader never meets half of one. What another stage or
+command reads says which format it has: JSON in a key, JSON Lines in the same key of the first row alone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +22,30 @@ import orjson
 from filelock import FileLock, Timeout
 
 from tandem.errors import TandemError
+
+FORMAT_KEY = "format_version"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """The format of a kind of artifact; its `version` rises when what was written before would be misread.
+
+    `remedy` says what writes it anew.
+    """
+
+    version: int
+    remedy: str
+
+    def check(self, where: Path | str, found: object) -> None:
+        """Raise `TandemError` if what stands at `where` has another format; one without a version has the first."""
+        if found is None:
+            found = 1
+        if found != self.version:
+            is_newer = isinstance(found, int) and found > self.version
+            raise TandemError(
+                f"{where} was written by another version of Tandem: it has format version {found}, this Tandem reads "
+                f"{self.version}: {'update Tandem, or ' * is_newer}{self.remedy}"
+            )
 
 
 @contextmanager
@@ -96,33 +123,48 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise TandemError(f"{path} is missing: run `dvc repro`, or `dvc pull` to fetch it") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TandemError(f"{path} is damaged ({error}): delete it and run `dvc repro`") from error
 
 
-def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]], form: Format) -> int:
     """Write one JSON object a line, keys sorted, as the rows arrive; return how many there were."""
     count = 0
     with atomic_file(path) as handle:
-        for row in rows:
+        for row in _marked(rows, form):
             handle.write(orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
             count += 1
     return count
 
 
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a JSON Lines file that Tandem wrote, one at a time."""
+def read_jsonl(path: Path, form: Format) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a JSON Lines file that Tandem wrote, one at a time.
+
+    Raises `TandemError` if it is missing, damaged or of another format.
+    """
     try:
         with path.open("rb") as handle:
             for number, line in enumerate(handle, start=1):
-                yield _parsed(path, number, line)
+                row = _parsed(path, number, line)
+                if number == 1:
+                    form.check(path, row.pop(FORMAT_KEY, None))
+                yield row
     except FileNotFoundError as error:
         raise TandemError(f"{path} is missing: run `dvc repro`, or `dvc pull` to fetch it") from error
 
 
+def _marked(rows: Iterable[Mapping[str, Any]], form: Format) -> Iterator[Mapping[str, Any]]:
+    """The rows, the first with its format."""
+    rest = iter(rows)
+    first = ({FORMAT_KEY: form.version, **row} for row in islice(rest, 1))
+    return chain(first, rest)
+
+
 def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        row: dict[str, Any] = orjson.loads(line)
+        row = orjson.loads(line)
+        if not isinstance(row, dict):
+            raise ValueError("no JSON object")
     except ValueError as error:
         raise TandemError(f"{path}: line {number} is damaged ({error}): delete the file and run `dvc repro`") from error
     return row

@@ -20,7 +20,7 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_a_row_holds_what_is_known_alone(tmp_path: Path) -> None:
     write_records(tmp_path / "a.jsonl", [Record(row=1, text="", labels={"mood": "good"})])
-    assert (tmp_path / "a.jsonl").read_text() == '{"labels":{"mood":"good"},"row":1,"text":""}\n'
+    assert (tmp_path / "a.jsonl").read_text() == '{"format_version":2,"labels":{"mood":"good"},"row":1,"text":""}\n'
 
 
 def test_the_surface_is_the_text_or_its_words() -> None:
@@ -29,7 +29,7 @@ def test_the_surface_is_the_text_or_its_words() -> None:
 
 
 @pytest.mark.parametrize("row", ['{"text": "an older one"}', '{"row": 1, "text": "a newer one", "language": "en"}'])
-def test_rows_of_another_version_are_named(tmp_path: Path, row: str) -> None:
-    (tmp_path / "a.jsonl").write_text('{"row": 1, "text": "ours"}\n' + row + "\n")
-    with pytest.raises(TandemError, match=r"a\.jsonl, line 2 was written by another version .*: run `dvc repro`"):
+def test_rows_with_other_fields_are_named(tmp_path: Path, row: str) -> None:
+    (tmp_path / "a.jsonl").write_text('{"format_version": 2, "row": 1, "text": "ours"}\n' + row + "\n")
+    with pytest.raises(TandemError, match=r"a\.jsonl, line 2 is no record .*: run `dvc repro`"):
         list(read_records(tmp_path / "a.jsonl"))

@@ -15,6 +15,7 @@ from tandem.artifacts import write_jsonl
 from tandem.cli import main
 from tandem.errors import TandemError
 from tandem.evaluation.comparison_sources import parse_answers, read_runs
+from tandem.evaluation.formats import PREDICTIONS
 from tests.pipeline.conftest import AUTHOR, Project
 
 LABELS = ("good", "bad")
@@ -38,7 +39,7 @@ def write_predictions(root: Path, n_wrong: int, n_texts: int = 200) -> None:
             {"corpus": task, "row": row, "gold": answer, "predicted": wrong[task](answer) if row < n_wrong else answer}
             for row, answer in enumerate(answers)
         ]
-        write_jsonl(folder / "predictions" / f"{task}.jsonl", rows)
+        write_jsonl(folder / "predictions" / f"{task}.jsonl", rows, PREDICTIONS)
     (folder / "per_label").mkdir()
     (folder / "per_label/mood.csv").write_text("label,f1\ngood,0.5\nbad,0.5\n")
 

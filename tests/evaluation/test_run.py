@@ -8,6 +8,7 @@ import pytest
 
 from tandem.artifacts import read_json, read_jsonl, write_json
 from tandem.corpora.tag_schemes import repair_iob2
+from tandem.evaluation.formats import PREDICTIONS
 from tandem.evaluation.run import evaluate_model
 from tandem.params import Evaluate
 from tests.small_corpora import EXECUTION
@@ -55,6 +56,7 @@ def test_by_default_nothing_is_chosen_on_the_valid_split(evaluate, tmp_path):
     for block in ("before", "baseline"):
         assert evaluation.metrics()[block].keys() == {"mood", "names", "combined_score"}
     assert read_json(tmp_path / "calibration.json") == {
+        "format_version": 1,
         "decoding": "greedy",
         "temperatures": {"mood": 1.0, "names": 1.0},
         "biases": {},
@@ -69,7 +71,7 @@ def test_with_viterbi_every_predicted_sequence_is_legal(evaluate, tmp_path):
     evaluate(decoding="viterbi").write(tmp_path / "viterbi")
 
     def illegal(folder):
-        rows = read_jsonl(tmp_path / folder / "predictions/names.jsonl")
+        rows = read_jsonl(tmp_path / folder / "predictions/names.jsonl", PREDICTIONS)
         return sum(repair_iob2(row["predicted"])[1] for row in rows)
 
     assert illegal("viterbi") == 0 < illegal("greedy")

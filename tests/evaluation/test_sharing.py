@@ -7,6 +7,7 @@ import pytest
 
 from tandem.artifacts import write_json, write_jsonl
 from tandem.errors import TandemError
+from tandem.evaluation.formats import PREDICTIONS
 from tandem.evaluation.markup import markup
 from tandem.evaluation.page_sharing import sharing_section
 from tandem.evaluation.sharing import measure_sharing
@@ -24,7 +25,7 @@ def write_run(folder, n_wrong, *, first_row=0, steps=40):
         }
         for number, label in enumerate(gold.tolist())
     ]
-    write_jsonl(folder / "evaluate/predictions/mood.jsonl", rows)
+    write_jsonl(folder / "evaluate/predictions/mood.jsonl", rows, PREDICTIONS)
     (folder / "evaluate/per_label").mkdir()
     with (folder / "evaluate/per_label/mood.csv").open("w") as handle:
         csv.writer(handle).writerows([["label", "f1"], ["a", 1], ["b", 1], ["c", 0]])

@@ -22,6 +22,7 @@ from sklearn.metrics import (
 )
 
 from tandem.artifacts import read_jsonl
+from tandem.evaluation.formats import PREDICTIONS as FORMAT
 from tandem.evaluation.text_counts import class_counts, entity_counts
 from tests.evaluation.made_up import random_tags
 
@@ -100,14 +101,14 @@ def test_a_word_in_a_hundred_of_a_gold_entity_is_no_overlap():
 
 @pytest.mark.skipif(not (PREDICTIONS / "entities.jsonl").exists(), reason="no run of the default data here")
 def test_real_entities_are_scored_as_seqeval_and_nervaluate_do():
-    rows = list(read_jsonl(PREDICTIONS / "entities.jsonl"))
+    rows = list(read_jsonl(PREDICTIONS / "entities.jsonl", FORMAT))
     sides = [row["gold"] for row in rows], [row["predicted"] for row in rows]
     assert_equal(entity_counts(*sides).totals(), nervaluates(*sides) | seqevals(*sides))
 
 
 @pytest.mark.skipif(not (PREDICTIONS / "sentiment.jsonl").exists(), reason="no run of the default data here")
 def test_real_classes_are_scored_as_scikit_learn_does():
-    rows = list(read_jsonl(PREDICTIONS / "sentiment.jsonl"))
+    rows = list(read_jsonl(PREDICTIONS / "sentiment.jsonl", FORMAT))
     names = sorted({row[side] for row in rows for side in ("gold", "predicted")})
     gold, answers = (np.array([names.index(row[side]) for row in rows]) for side in ("gold", "predicted"))
     assert_equal(class_counts(gold, answers, len(names)).totals(), scikit_learns(gold, answers, len(names)))

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from tandem.errors import TandemError
-from tandem.model.folder import FORMAT_VERSION, load_model, save_model
+from tandem.model.folder import FORMAT, load_model, save_model
 from tandem.model.multitask import MultiTaskModel
 from tests.model.references import load_ours, random_batch
 
@@ -118,11 +118,11 @@ def test_a_label_that_was_swapped_by_hand_is_noticed(folder: Path) -> None:
         load_model(folder)
 
 
-@pytest.mark.parametrize(("step", "remedy"), [(1, "update Tandem"), (-1, "run `dvc repro` to train the model anew")])
+@pytest.mark.parametrize(("step", "remedy"), [(1, "update Tandem"), (-1, "run `dvc repro` to train")])
 def test_another_format_is_refused(folder: Path, step: int, remedy: str) -> None:
-    version = FORMAT_VERSION + step
+    version = FORMAT.version + step
     change_config(folder, format_version=version, encoder={"new": "things"})
-    with pytest.raises(TandemError, match=f"has format version {version}, and this Tandem reads 2: {remedy}"):
+    with pytest.raises(TandemError, match=f"has format version {version}, this Tandem reads 2: {remedy}"):
         load_model(folder)
 
 
@@ -131,7 +131,7 @@ def test_another_format_is_refused(folder: Path, step: int, remedy: str) -> None
     [
         ({"format_version": "1"}, r"not as Tandem wrote it \(format_version\)"),
         ({"heads": None, "card": 3}, r"not as Tandem wrote it \(heads, card\)"),
-        ({"encoder": {"width": 3}}, r"not as Tandem wrote it \(.*unexpected keyword argument 'width'"),
+        ({"encoder": {"width": 3}}, r"not as Tandem wrote it \(vocabulary_size: Field required\)"),
         ({"heads": [{"task": "a"}]}, r"not as Tandem wrote it \(.*kind"),
         ({"heads": []}, r"of another model than model\.safetensors \(heads\.entities\.linear\.bias, "),
         ({"pooling": "median"}, r"not as Tandem wrote it \(pooling 'median'\)"),

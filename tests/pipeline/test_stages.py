@@ -15,7 +15,7 @@ def project(tmp_path: Path) -> Project:
     for name in ("params.yaml", "stages"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
-    return Project(tmp_path)
+    return Project(tmp_path, {"PYTHONPATH": str(ROOT / "src")})
 
 
 def message(project: Project, *words: str) -> str:
@@ -33,6 +33,15 @@ def test_an_unknown_key(project):
     path.write_text(path.read_text().replace("  html:", "  htlm:"))
     assert "clean: params.yaml: clean.html is missing" in message(project, "stages.clean", "reviews")
     assert "clean.htlm is not a known key; allowed here: html, " in message(project, "stages.clean", "reviews")
+
+
+def test_a_copy_of_the_project_runs_its_own_code(project):
+    """As an experiment's folder does, while what is installed is the code of another folder."""
+    shutil.copytree(ROOT / "src", project.root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    loading = project.root / "src/tandem/params/loading.py"
+    loading.write_text(loading.read_text().replace(" is missing: run from", " of the copy is missing: run from"))
+    (project.root / "params.yaml").unlink()
+    assert "params.yaml of the copy is missing" in message(project, "stages.clean", "reviews")
 
 
 @pytest.mark.parametrize("words", [(), ("reviews", "more")])

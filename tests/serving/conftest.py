@@ -14,6 +14,7 @@ from tandem.model.building import build_model
 from tandem.model.folder import load_model, save_model
 from tandem.model.multitask import MultiTaskModel
 from tandem.params import Model
+from tandem.serving.cards import read_card
 from tandem.serving.door import Tandem
 from tandem.serving.texts import TextReader
 from tandem.training.passes import EncoderPass
@@ -50,7 +51,7 @@ def write_model(folder: Path, encoder: Path, *, pooling: str = "mean", steps: in
 
 
 def _learn(model: MultiTaskModel, folder: Path, steps: int, card: dict) -> None:
-    read = TextReader(folder, card, KINDS).read(list(SENTENCES))
+    read = TextReader(folder, read_card(folder, card), KINDS).read(list(SENTENCES))
     run = EncoderPass(model, read.examples, choose_for_reading(MACHINE), reading=True)
     answers = {"sentiment": [LABELS["sentiment"].index(label) for label, _ in SENTENCES.values()], "entities": []}
     for (text, (_, entities)), words in zip(SENTENCES.items(), read.words, strict=True):

@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -55,6 +57,34 @@ def test_a_full_disk_under_the_cache(store, small_disk):
     (store.root / ".dvc/cache/ballast").unlink()
     small_disk(store.root / ".dvc/cache", "8m")
     is_whole(store)
+
+
+def test_a_disk_that_fills_up_while_an_object_is_copied(store):
+    """As where nothing may be mounted: DVC may write no file beyond half the output, its stage may."""
+    resource = pytest.importorskip("resource")
+    script = store.root / "write.py"
+    whole = script.read_text()
+    lifted = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)\n"
+    script.write_text(lifted + whole.replace("FILES[name])", "FILES[name] * 1000)"))
+    before = set((store.root / ".dvc/cache").rglob("*"))
+    with limited(resource, 300_000):
+        said = store.dvc("repro", succeeds=False)
+    assert "File too large" in said
+    for path in set((store.root / ".dvc/cache/files").rglob("*")) - before:
+        assert path.is_dir() or "." in path.name, "half an object counts as one"
+    script.write_text(whole)
+    is_whole(store)
+
+
+@contextmanager
+def limited(resource, n_bytes: int) -> Iterator[None]:
+    """Processes that begin in the block may write no file beyond so many bytes; they may lift that themselves."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_cache_that_may_only_be_read(store, read_only):

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from tandem.artifacts import read_jsonl, write_jsonl
+from tandem.artifacts import Format, read_jsonl, write_jsonl
 from tandem.errors import TandemError
 
 SPLITS = ("train", "valid", "test")
+FORMAT = Format(version=2, remedy="run `dvc repro`, whose stages clean and split write it anew")
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: that would treble the time to make one
@@ -43,19 +44,19 @@ class Record:
 
 def write_records(path: Path, records: Iterable[Record]) -> int:
     """Write records as JSON Lines, as they arrive; return how many."""
-    return write_jsonl(path, map(_as_row, records))
+    return write_jsonl(path, map(_as_row, records), FORMAT)
 
 
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the records of a file that `write_records` wrote.
 
-    Raises `TandemError` at a row that another version of Tandem wrote: its fields tell.
+    Raises `TandemError` if it has another format, and at a row with other fields.
     """
-    for number, row in enumerate(read_jsonl(path), start=1):
+    for number, row in enumerate(read_jsonl(path, FORMAT), start=1):
         if not {"row"} <= row.keys() <= _FIELDS:
             raise TandemError(
-                f"{path}, line {number} was written by another version of Tandem (its fields are {_listed(row)}; "
-                f"this one has row, and of these what is known: {_listed(_FIELDS - {'row'})}): run `dvc repro`"
+                f"{path}, line {number} is no record (its fields are {_listed(row)}; expected row, and of these what "
+                f"is known: {_listed(_FIELDS - {'row'})}): {FORMAT.remedy}"
             )
         yield _from_row(row)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from tandem.artifacts import FORMAT_KEY
 from tandem.errors import TandemError
+from tandem.evaluation.formats import PREDICTIONS
 
 WORKSPACE = "workspace"
 EVALUATED = "data/evaluate"
@@ -81,9 +83,13 @@ def read_answers(folder: Path, task: str) -> TaskAnswers:
 
 
 def parse_answers(lines: Sequence[bytes], where: str, labels: tuple[str, ...] = ()) -> TaskAnswers:
-    """Parse the lines of a predictions file; raises `TandemError` that names a damaged line of `where`."""
+    """Parse the lines of a predictions file.
+
+    Raises `TandemError` that names a damaged line of `where`, or the format that another version of Tandem wrote.
+    """
     answers: dict[Text, tuple[Answer, Answer]] = {}
     groups: dict[Text, int] = {}
+    PREDICTIONS.check(where, _format_of(lines))
     for number, line in enumerate(lines, start=1):
         text, pair, group = _parsed(line, f"{where}, line {number}")
         if text in answers:
@@ -167,6 +173,13 @@ def _labels(fs: Any, path: str) -> tuple[str, ...]:
 def _label_column(table: str) -> tuple[str, ...]:
     rows = csv.DictReader(table.splitlines())
     return tuple(row["label"] for row in rows if row.get("label"))
+
+
+def _format_of(lines: Sequence[bytes]) -> object:
+    """The format that the first row tells; a damaged one tells none."""
+    with suppress(ValueError, AttributeError, IndexError):
+        return orjson.loads(lines[0]).get(FORMAT_KEY)
+    return None
 
 
 def _parsed(line: bytes, where: str) -> tuple[Text, tuple[Answer, Answer], int | None]:

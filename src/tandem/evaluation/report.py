@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from tandem.artifacts import atomic_file, atomic_folder, write_json, write_jsonl
+from tandem.artifacts import FORMAT_KEY, atomic_file, atomic_folder, write_json, write_jsonl
 from tandem.evaluation.calibration import Calibration
+from tandem.evaluation.formats import PREDICTIONS, READING
 from tandem.evaluation.intervals import task_intervals
 from tandem.evaluation.operating_point import OperatingPoint
 from tandem.evaluation.predicting import Predictions
@@ -69,6 +70,7 @@ class Evaluation:
         """
         temperatures = {task: found.temperature for task, found in self.calibrations.items()}
         return {
+            FORMAT_KEY: READING.version,
             "decoding": self.decoding,
             "temperatures": {task: temperatures.get(task, 1.0) for task in self.predictions},
             "biases": {task: point.chosen.bias for task, point in self.operating_points.items()},
@@ -81,7 +83,7 @@ class Evaluation:
             write_json(partial / "calibration.json", self.reading())
             write_json(partial / "intervals.json", self.intervals)
             for task in self.predictions:
-                write_jsonl(partial / "predictions" / f"{task}.jsonl", self.rows[task])
+                write_jsonl(partial / "predictions" / f"{task}.jsonl", self.rows[task], PREDICTIONS)
                 _write_csv(partial / "per_label" / f"{task}.csv", self.after[task].per_label)
             for task, point in self.operating_points.items():
                 _write_csv(partial / "operating_point" / f"{task}.csv", point.rows())

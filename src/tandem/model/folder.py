@@ -17,18 +17,19 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from tandem.artifacts import atomic_folder, sha256_of, write_json
+from tandem.artifacts import FORMAT_KEY, Format, atomic_folder, sha256_of, write_json
 from tandem.errors import TandemError
 from tandem.model.encoder import EncoderConfig
 from tandem.model.multitask import HeadConfig, MultiTaskModel, Pooling
 from tandem.model.weights import copy_into, read_tensors
 
-FORMAT_VERSION = 2  # since 2, the settings have a hash, too
+FORMAT = Format(version=2, remedy="run `dvc repro` to train the model anew")  # since 2, the settings have a hash, too
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 TOKENIZER_FILES = (TOKENIZER, "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
 
@@ -55,7 +56,7 @@ def save_model(folder: Path, model: MultiTaskModel, *, card: Mapping[str, Any], 
         for name, content in _tokenizer_files(tokenizer_source).items():
             (partial / name).write_bytes(content)
         settings: dict[str, Any] = {
-            "format_version": FORMAT_VERSION,
+            FORMAT_KEY: FORMAT.version,
             "encoder": asdict(model.encoder.config),
             "heads": [{"task": task, **asdict(head)} for task, head in model.head_configs.items()],  # in order
             "pooling": model.pooling,
@@ -100,7 +101,7 @@ class _Uninitialised(TorchFunctionMode):
 
 
 _REMEDY = "run `dvc repro` to train the model, or `dvc pull` to fetch it"
-_TYPES = {"format_version": int, "encoder": dict, "heads": list, "pooling": str, "card": dict, "sha256": dict}
+_TYPES = {FORMAT_KEY: int, "encoder": dict, "heads": list, "pooling": str, "card": dict, "sha256": dict}
 
 
 def _digest(settings: Mapping[str, Any]) -> str:
@@ -122,20 +123,12 @@ def _read_settings(folder: Path) -> dict[str, Any]:
     _check_files(folder, (CONFIG, WEIGHTS))
     try:
         settings = json.loads((folder / CONFIG).read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TandemError(f"{folder / CONFIG} is damaged ({error}): {_REMEDY}") from error
     if not isinstance(settings, dict):
         raise TandemError(f"{folder / CONFIG} must hold a JSON object: {_REMEDY}")
-    version = settings.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise TandemError(
-            f"{folder} has format version {version}, and this Tandem reads {FORMAT_VERSION}: update Tandem"
-        )
-    if isinstance(version, int) and version < FORMAT_VERSION:
-        raise TandemError(
-            f"{folder} has format version {version}, and this Tandem reads {FORMAT_VERSION}: run `dvc repro` to "
-            "train the model anew"
-        )
+    if isinstance(settings.get(FORMAT_KEY), int):
+        FORMAT.check(folder, settings[FORMAT_KEY])
     wrong = [key for key, kind in _TYPES.items() if not isinstance(settings.get(key), kind)]
     if wrong:
         raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it ({', '.join(wrong)}): {_REMEDY}")
@@ -156,28 +149,35 @@ def _check_files(folder: Path, names: Iterable[str]) -> None:
 
 def _build(folder: Path, settings: Mapping[str, Any]) -> MultiTaskModel:
     try:
-        _check_layers(folder / WEIGHTS, settings["encoder"])
-        heads = {head.pop("task"): HeadConfig(**head) for head in map(dict, settings["heads"])}
+        encoder = TypeAdapter(EncoderConfig).validate_python(settings["encoder"])
+        _check_layers(folder / WEIGHTS, encoder)
+        heads = [(head.pop("task"), head) for head in map(dict, settings["heads"])]
         return MultiTaskModel(
-            EncoderConfig(**settings["encoder"]),
-            heads,
+            encoder,
+            {str(task): TypeAdapter(HeadConfig).validate_python(head) for task, head in heads},
             pooling=settings["pooling"],
             dropout=0.0,
             encoder_dropout=0.0,
         )
+    except ValidationError as error:
+        found = error.errors()[0]
+        what = f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it ({what}): {_REMEDY}") from error
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
         raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it ({error}): {_REMEDY}") from error
 
 
-def _check_layers(weights: Path, encoder: Mapping[str, Any]) -> None:
-    """Refuse more layers than there are tensors, before a crafted number of them is built."""
+def _check_layers(weights: Path, encoder: EncoderConfig) -> None:
+    """Refuse more layers than there are tensors, before a crafted number is built, and heads without a share."""
     try:
         with safe_open(weights, "pt") as file:
             n_tensors = len(file.keys())
     except SafetensorError as error:
         raise TandemError(f"{weights} is damaged ({error}): {_REMEDY}") from error
-    if encoder.get("n_layers", 0) > n_tensors:
-        raise ValueError(f"{encoder['n_layers']} layers, with weights for {n_tensors} tensors")
+    if encoder.n_layers > n_tensors:
+        raise ValueError(f"{encoder.n_layers} layers, with weights for {n_tensors} tensors")
+    if encoder.n_heads < 1 or encoder.hidden_width % encoder.n_heads:
+        raise ValueError(f"{encoder.n_heads} heads, which do not divide a width of {encoder.hidden_width}")
 
 
 def _tokenizer_files(folder: Path) -> dict[str, bytes]:

@@ -187,7 +187,7 @@ def _check_keys(path: Path, *, missing: set[str], unknown: list[str]) -> None:
 def _read_settings(path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TandemError(f"model.pretrained: cannot read {path}: {error}") from error
     if not isinstance(settings, dict):
         raise TandemError(f"model.pretrained: {path} must hold a JSON object, got {settings!r:.100}")

@@ -76,7 +76,7 @@ def _read_yaml(path: Path) -> Any:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Yaml12)
     except FileNotFoundError:
         raise TandemError(f"{path} is missing: run from the project's root, where it lies") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise TandemError(f"{path.name} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
         raise TandemError(f"{path.name} must hold sections such as `train:`, got {document!r}")

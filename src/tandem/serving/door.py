@@ -17,6 +17,7 @@ from tandem.hardware.memory import PassLimit
 from tandem.hardware.process import prepare_torch
 from tandem.model.folder import LoadedModel, load_model
 from tandem.serving.answers import Answer, Choice, Entity
+from tandem.serving.cards import check_fit, read_card
 from tandem.serving.rules import AnswerRules, find_rules
 from tandem.serving.texts import ReadTexts, TextReader
 from tandem.tokens.examples import Examples
@@ -66,8 +67,11 @@ class Tandem:
         def make_pass(examples: Examples) -> Pass:
             return EncoderPass(model, examples, execution, reading=True)
 
-        kinds = {task: head.kind for task, head in model.head_configs.items()}
-        reader = TextReader(loaded.folder, loaded.card, kinds)
+        heads, card = model.head_configs, read_card(loaded.folder, loaded.card)
+        n_outputs = {task: head.n_labels for task, head in heads.items()}
+        check_fit(loaded.folder, card, n_outputs, max_positions=model.encoder.config.max_positions)
+        reader = TextReader(loaded.folder, card, {task: head.kind for task, head in heads.items()})
+        reader.check_pieces(model.encoder.config.vocabulary_size)
         return cls(reader, make_pass, execution, find_rules(loaded))
 
     @classmethod
@@ -77,7 +81,9 @@ class Tandem:
 
         execution = choose_for_reading(detect("cpu"))
         graph = load_graph(Path(folder), threads=execution.threads)
-        reader = TextReader(graph.folder, graph.card, graph.kinds)
+        card = read_card(graph.folder, graph.card)
+        check_fit(graph.folder, card, graph.n_outputs, max_positions=None)
+        reader = TextReader(graph.folder, card, graph.kinds)
         return cls(reader, partial(GraphPass, graph.session), execution, graph.rules)
 
     def __call__(self, texts: Iterable[str], *, for_recall: bool = False) -> list[Answer]:

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tandem.artifacts import read_json, sha256_of
+from tandem.artifacts import FORMAT_KEY, Format, read_json, sha256_of
 from tandem.errors import TandemError
 from tandem.params import Kind
 from tandem.serving.rules import AnswerRules, checked_rules
@@ -25,19 +25,20 @@ from tandem.tokens.ragged import Ints
 from tandem.training.passes import Draw
 
 FORMAT_VERSION = 1
+FORMAT = Format(version=FORMAT_VERSION, remedy="write it anew by `tandem export onnx`")
 CONFIG, GRAPH = "config.json", "model.onnx"
 ENOUGH_TOKENS = 512
 """What of a pass fits a CPU's caches; more made the graph slower."""
 
 _KEYS = {"kinds": dict, "card": dict, "rules": dict, "sha256": dict}
-_REMEDY = "write it anew by `tandem export onnx`"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedGraph:
-    """A graph's session, and what its folder says of it."""
+    """A graph's session with the width of each task's output, and what its folder says of it."""
 
     session: Any
+    n_outputs: Mapping[str, int]
     kinds: Mapping[str, Kind]
     card: Mapping[str, Any]
     rules: AnswerRules
@@ -50,20 +51,25 @@ def load_graph(folder: Path, *, threads: int) -> LoadedGraph:
     Raises `TandemError` if a file is missing or altered, if a newer Tandem wrote it, or if ONNX Runtime is missing.
     """
     if not (folder / CONFIG).is_file() or not (folder / GRAPH).is_file():
-        raise TandemError(f"{folder} holds no exported graph ({CONFIG} and {GRAPH}): {_REMEDY}")
+        raise TandemError(f"{folder} holds no exported graph ({CONFIG} and {GRAPH}): {FORMAT.remedy}")
     settings = read_json(folder / CONFIG)
-    version = settings.get("format_version") if isinstance(settings, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise TandemError(f"{folder} has format version {version}, this Tandem reads {FORMAT_VERSION}: update Tandem")
-    if version != FORMAT_VERSION or any(not isinstance(settings.get(key), kind) for key, kind in _KEYS.items()):
-        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it: {_REMEDY}")
+    if isinstance(settings, dict):
+        FORMAT.check(folder, settings.get(FORMAT_KEY))
+    if not isinstance(settings, dict) or any(not isinstance(settings.get(key), kind) for key, kind in _KEYS.items()):
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it: {FORMAT.remedy}")
     for name, expected in settings["sha256"].items():
         if Path(name).name != name or not (folder / name).is_file() or sha256_of(folder / name) != expected:
-            raise TandemError(f"{folder / name} is missing or was altered since it was exported: {_REMEDY}")
+            raise TandemError(f"{folder / name} is missing or was altered since it was exported: {FORMAT.remedy}")
     with needs_packages():
         session = open_session(folder / GRAPH, threads=threads)
+    widths = {output.name: output.shape[-1] for output in session.get_outputs() if output.shape}
+    kinds = settings["kinds"]
+    if widths.keys() != kinds.keys() or not all(kind in get_args(Kind) for kind in kinds.values()):
+        raise TandemError(f"{folder / CONFIG} is not as Tandem wrote it (kinds): {FORMAT.remedy}")
     rules = checked_rules(folder / CONFIG, settings["rules"])
-    return LoadedGraph(session=session, kinds=settings["kinds"], card=settings["card"], rules=rules, folder=folder)
+    return LoadedGraph(
+        session=session, n_outputs=widths, kinds=kinds, card=settings["card"], rules=rules, folder=folder
+    )
 
 
 class GraphPass:
@@ -89,13 +95,18 @@ class GraphPass:
 
 
 def open_session(path: Path, *, threads: int) -> Any:
-    """Open a graph in ONNX Runtime on the CPU."""
+    """Open a graph in ONNX Runtime on the CPU; raises `TandemError` if it is none, or leads out of its folder."""
     import onnxruntime  # noqa: PLC0415 - an optional package
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors  # noqa: PLC0415
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    refusals = (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf, errors.NotImplemented)
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except (*refusals, errors.RuntimeException) as error:
+        raise TandemError(f"{path} is no graph that can be run ({error}): {FORMAT.remedy}") from error
 
 
 def run_session(session: Any, ids: NDArray[Any], mask: NDArray[Any]) -> dict[str, NDArray[Any]]:

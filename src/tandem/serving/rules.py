@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tandem.artifacts import read_json
+from tandem.artifacts import FORMAT_KEY, read_json
 from tandem.errors import TandemError
 from tandem.evaluation.decoding import DECODERS, Decoding, decode
+from tandem.evaluation.formats import READING
 from tandem.evaluation.operating_point import biased
 from tandem.evaluation.predicting import Predictions
 from tandem.model.folder import LoadedModel
@@ -39,12 +40,14 @@ class AnswerRules:
 def find_rules(loaded: LoadedModel) -> AnswerRules:
     """Read what the evaluation of these very weights chose, from the model's folder or `evaluate/` beside it.
 
-    A file that speaks of other weights counts for nothing. Raises `TandemError` if one is damaged.
+    A file that speaks of other weights counts for nothing. Raises `TandemError` for one that is damaged or of
+    another format.
     """
     for path in (loaded.folder / FILE, loaded.folder.absolute().parent / "evaluate" / FILE):
         if path.is_file():
             values = read_json(path)
             if isinstance(values, dict) and values.get("weights_sha256") == loaded.weights_sha256:
+                READING.check(path, values.get(FORMAT_KEY))
                 return checked_rules(path, values)
     return AnswerRules()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from tandem.corpora.text_cleaning import is_blank
 from tandem.corpora.text_origins import TracedText, traced_text_cleaner
 from tandem.errors import TandemError
 from tandem.params import Kind, TokenizeAlign
+from tandem.serving.cards import ReadingCard
 from tandem.tokens.examples import Examples
 from tandem.tokens.packing import Packer
 from tandem.tokens.shelf import Shelf
@@ -43,22 +44,27 @@ class ReadTexts(NamedTuple):
 class TextReader:
     """Reads texts for one model; remembers the words that it has met."""
 
-    def __init__(self, folder: Path, card: Mapping[str, Any], kinds: Mapping[str, Kind]) -> None:
-        """Take the tokenizer from a model's folder; raises `TandemError` if its card says too little to read a text."""
-        for key in ("labels", "clean", "max_length", "stride"):
-            if key not in card:
-                raise TandemError(f"{folder}/config.json: the card lacks {key!r}: run `dvc repro` to train the model")
+    def __init__(self, folder: Path, card: ReadingCard, kinds: Mapping[str, Kind]) -> None:
+        """Take the tokenizer from a model's folder; the card has the labels of each task of `kinds`."""
         self.kinds = kinds
-        self.labels = {task: tuple(card["labels"][task]) for task in kinds}
-        settings = TokenizeAlign(
-            max_length=card["max_length"], stride=card["stride"], long_texts="windows", subwords="first"
-        )
-        rules = card["clean"]
+        self.labels = {task: card.labels[task] for task in kinds}
+        settings = TokenizeAlign(max_length=card.max_length, stride=card.stride, long_texts="windows", subwords="first")
         self._clean = traced_text_cleaner(
-            removes_html=rules["html"] == "remove", drop_characters=rules["drop_characters"]
+            removes_html=card.clean.html == "remove", drop_characters=card.clean.drop_characters
         )
         nothing = Vocabularies(kinds={}, names={}, train_names={})  # there are no answers to compare with
-        self._packer = Packer(load_tokenizer(folder), settings, nothing)
+        self._folder, self._tokenizer = folder, load_tokenizer(folder)
+        self._packer = Packer(self._tokenizer, settings, nothing)
+
+    def check_pieces(self, n_known: int) -> None:
+        """Raise `TandemError` if the tokenizer knows a piece that has none of the encoder's `n_known` rows."""
+        tokenizer = self._tokenizer
+        last = max(*tokenizer.backend.get_vocab().values(), *tokenizer.prefix, *tokenizer.suffix, tokenizer.pad_id)
+        if last >= n_known:
+            raise TandemError(
+                f"{self._folder}: the tokenizer has a piece of number {last}, and the encoder knows {n_known}: run "
+                "`dvc repro` to train the model"
+            )
 
     def flaw_of(self, text: str) -> str | None:
         """What keeps a text from being read, in words; None if nothing does."""

@@ -28,7 +28,7 @@ from tandem.tokens.alignment import (
 from tandem.tokens.coverage import Coverage, TokenReport
 from tandem.tokens.lexicon import Lexicon
 from tandem.tokens.ragged import IGNORED, starts_of
-from tandem.tokens.store import VERSION, StoreMeta, StoreWriter, TokenStore
+from tandem.tokens.store import StoreMeta, StoreWriter, TokenStore
 from tandem.tokens.tokenizer import Tokenizer
 from tandem.tokens.vocabulary import (
     Vocabularies,
@@ -116,7 +116,6 @@ class Packer:
 
 def _meta_of(tokenizer: Tokenizer, settings: TokenizeAlign, vocabularies: Vocabularies) -> StoreMeta:
     return StoreMeta(
-        version=VERSION,
         tokenizer=tokenizer.fingerprint,
         prefix=list(tokenizer.prefix),
         suffix=list(tokenizer.suffix),

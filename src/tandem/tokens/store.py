@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tandem.artifacts import read_json, write_json
+from tandem.artifacts import Format, read_json, write_json
 from tandem.errors import TandemError
 from tandem.tokens.ragged import GrowingArray, Ints, spread
 
-VERSION = 3
+FORMAT = Format(version=3, remedy="run `dvc repro`, whose stage tokenize-align writes it anew")
 _ARRAYS = {
     "pieces": np.int32,
     "window_starts": np.int64,
@@ -42,7 +42,7 @@ _CLASSIFICATION_ARRAYS = ("text_labels",)
 class StoreMeta:
     """What holds for all splits of a corpus; `vocabularies` and `train_labels` list each task's names."""
 
-    version: int
+    version: int = FORMAT.version
     tokenizer: str
     prefix: list[int]
     suffix: list[int]
@@ -63,13 +63,11 @@ class StoreMeta:
     @classmethod
     def read(cls, corpus: Path) -> StoreMeta:
         """Read a corpus's `meta.json`; raises `TandemError` if it is missing or of another version."""
-        values = read_json(corpus / "meta.json")
-        found = values.get("version") if isinstance(values, dict) else None
-        if found != VERSION or set(values) != {field.name for field in fields(cls)}:
-            raise TandemError(
-                f"{corpus} was written by another version of Tandem (stage tokenize-align: its meta.json has format "
-                f"version {found}, this Tandem reads {VERSION}): run `dvc repro`"
-            )
+        path = corpus / "meta.json"
+        values = read_json(path)
+        FORMAT.check(path, values.get("version") if isinstance(values, dict) else None)
+        if values.keys() != {field.name for field in fields(cls)}:
+            raise TandemError(f"{path} is not as Tandem wrote it (it has {', '.join(sorted(values))}): {FORMAT.remedy}")
         return cls(**values)
 
 

@@ -86,12 +86,10 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """
     names = _special_names(folder)
     if (folder / "tokenizer.json").is_file():
-        backend = _from_json(folder / "tokenizer.json")
-    elif (folder / "vocab.txt").is_file():
-        backend = _word_piece(folder, names)
-    else:
-        raise TandemError(f"{folder} has no tokenizer: expected tokenizer.json, or vocab.txt of a BERT model")
-    return wrap_tokenizer(backend, pad_token=names["pad_token"])
+        return _from_json(folder / "tokenizer.json", names["pad_token"])
+    if (folder / "vocab.txt").is_file():
+        return wrap_tokenizer(_word_piece(folder, names), pad_token=names["pad_token"])
+    raise TandemError(f"{folder} has no tokenizer: expected tokenizer.json, or vocab.txt of a BERT model")
 
 
 def wrap_tokenizer(backend: tokenizers.Tokenizer, pad_token: str = "[PAD]") -> Tokenizer:
@@ -135,13 +133,27 @@ def _read(path: Path) -> Any:
     return read_json(path) if path.is_file() else {}
 
 
-def _from_json(path: Path) -> tokenizers.Tokenizer:
-    if "model" not in read_json(path):
+def _from_json(path: Path, pad_token: str) -> Tokenizer:
+    settings = read_json(path)
+    if not isinstance(settings, dict) or "model" not in settings:
         raise TandemError(f"{path} is not a tokenizer of the `tokenizers` library: it names no model")
     try:
-        return tokenizers.Tokenizer.from_file(str(path))
+        backend = tokenizers.Tokenizer.from_file(str(path))
+        _check_template(settings.get("post_processor"))
+        model = settings["model"]
+        if model.get("type") == "WordPiece" and model["unk_token"] not in model["vocab"]:
+            raise ValueError(f"its vocabulary lacks {model['unk_token']}, as which unknown words are read")
+        return wrap_tokenizer(backend, pad_token=pad_token)
     except _REFUSED as error:
         raise TandemError(f"{path} is damaged, or of another version of the `tokenizers` library ({error})") from error
+
+
+def _check_template(processor: Any) -> None:
+    """Raise `ValueError` for a special token around texts that the template does not know: the library panics."""
+    if isinstance(processor, dict) and processor.get("type") == "TemplateProcessing":
+        used = {part["SpecialToken"]["id"] for part in processor["single"] if "SpecialToken" in part}
+        if unknown := used - processor["special_tokens"].keys():
+            raise ValueError(f"its template puts {', '.join(sorted(unknown))} around texts, which it does not know")
 
 
 def _special_names(folder: Path) -> dict[str, str]:

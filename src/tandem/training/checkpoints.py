@@ -20,10 +20,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tandem.artifacts import atomic_folder
+from tandem.artifacts import FORMAT_KEY, Format, atomic_folder
 from tandem.errors import TandemError
 
-FORMAT_VERSION = 1
+FORMAT = Format(version=1, remedy="nothing is to be done, the run begins anew")
 _CHECKPOINT, _BEST = "checkpoint-", "best-"
 
 
@@ -51,7 +51,7 @@ class Checkpoints:
         with atomic_folder(self.folder / f"{_CHECKPOINT}{snapshot.step:08}") as partial:
             for group, tensors in snapshot.tensors.items():
                 _write_tensors(partial / f"{group}.safetensors", tensors)
-            facts = {"format_version": FORMAT_VERSION, "step": snapshot.step, **snapshot.facts}
+            facts = {FORMAT_KEY: FORMAT.version, "step": snapshot.step, **snapshot.facts}
             (partial / "facts.json").write_bytes(orjson.dumps(facts))
         for old in self._numbered(_CHECKPOINT)[: -self.kept]:
             shutil.rmtree(old, ignore_errors=True)
@@ -61,13 +61,11 @@ class Checkpoints:
         for folder in reversed(self._numbered(_CHECKPOINT)):
             try:
                 facts = dict(orjson.loads((folder / "facts.json").read_bytes()))
-                if facts.pop("format_version") == FORMAT_VERSION:
-                    tensors = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
-                    return Snapshot(step=facts.pop("step"), tensors=tensors, facts=facts)
-                problem = "it was written by another version of Tandem"
+                FORMAT.check(folder, facts.pop(FORMAT_KEY))
+                tensors = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
+                return Snapshot(step=facts.pop("step"), tensors=tensors, facts=facts)
             except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-                problem = str(error)
-            sys.stderr.write(f"{folder} is passed over: {problem}\n")
+                sys.stderr.write(f"{folder} is passed over: {error}\n")
         return None
 
     def save_best(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
