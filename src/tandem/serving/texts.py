@@ -1,8 +1,9 @@
 """From texts to what the model reads, as the pipeline cleaned, cut and tokenized what the model was trained on.
 
-A text is read as words (to tag them) and as running text (to classify it). With BERT's tokenizer both are the same
-pieces, and one row of a pass serves all tasks; where they differ, the text has two rows in that pass. Unlike in
-training, a text of any length is read to its end.
+A text is read as words (to tag them) and as running text (to classify it). Words are read as those that the model
+learnt to tag: where they stand in the text, or each as after a space if they came in lists. With BERT's tokenizer
+words and text are the same pieces, and one row of a pass serves all tasks; where they differ, the text has two rows.
+Unlike in training, a text of any length is read to its end.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class TextReader:
         settings = TokenizeAlign(
             max_length=card["max_length"], stride=card["stride"], long_texts="windows", subwords="first"
         )
+        self._in_texts = card.get("words_in_texts", False)
         rules = card["clean"]
         self._clean = traced_text_cleaner(
             removes_html=rules["html"] == "remove", drop_characters=rules["drop_characters"]
@@ -76,7 +78,7 @@ class TextReader:
         traced = [self._clean(text) for text in texts]
         cut = [cut_words(clean.text) for clean in traced]
         worded = [
-            Record(row=number, text=clean.text, words=words.words, starts=words.starts)
+            Record(row=number, text=clean.text, words=words.words, starts=words.starts if self._in_texts else None)
             for number, (clean, words) in enumerate(zip(traced, cut, strict=True))
         ]
         running = [Record(row=number, text=clean.text) for number, clean in enumerate(traced)]
