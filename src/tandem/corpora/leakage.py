@@ -82,16 +82,57 @@ class LeakageReport:
         return sum(getattr(part.anywhere, kind) for parts in self.held_out.values() for part in parts.values())
 
 
+class Fingerprint(NamedTuple):
+    """What tells a text from others: a number that is equal for equal texts, and a sketch, unless it is too short."""
+
+    key: int
+    sketch: MinHash | None
+
+
+def fingerprint_of(record: Record) -> Fingerprint:
+    """A text's fingerprint, the same for a running text and for the list of its words."""
+    evenly_spaced = " ".join(cut_words(record.surface).words)
+    return Fingerprint(spaceless_key(record), sketch_of(evenly_spaced))
+
+
+class TextSet:
+    """The fingerprints of texts; sketches of the first `most_sketches` different ones alone."""
+
+    def __init__(self, most_sketches: int = MOST_TEXTS) -> None:
+        self.n_texts = 0
+        self._keys: set[int] = set()
+        self._sketches = Sketches()
+        self._most_sketches = most_sketches
+
+    @property
+    def n_sketches(self) -> int:
+        """Among how many texts near ones are sought."""
+        return len(self._sketches)
+
+    def add(self, text: Fingerprint) -> None:
+        """Take in a text."""
+        self.n_texts += 1
+        if text.key not in self._keys and self.n_sketches < self._most_sketches:
+            self._sketches.add(self.n_texts, text.sketch)
+        self._keys.add(text.key)
+
+    def holds(self, text: Fingerprint) -> str:
+        """How a text is among them: `exact`, `near`, or empty for not at all."""
+        if text.key in self._keys:
+            return "exact"
+        return "" if self._sketches.nearest(text.sketch) is None else "near"
+
+
 def find_leakage(splits: Path, corpora: Iterable[str]) -> LeakageReport:
     """Compare the valid and test texts of every corpus under `splits` with the training texts of all.
 
     Raises `TandemError` if a split is missing or damaged.
     """
     names = list(corpora)
-    trained = {name: _Trained(MOST_TEXTS // len(names)) for name in names}
+    trained = {name: TextSet(MOST_TEXTS // len(names)) for name in names}
     for name, texts in trained.items():
         for record in read_records(splits / name / f"{SPLITS[0]}.jsonl"):
-            texts.add(record)
+            texts.add(fingerprint_of(record))
     held_out = {
         name: {split: _compare(read_records(splits / name / f"{split}.jsonl"), trained) for split in SPLITS[1:]}
         for name in names
@@ -99,41 +140,15 @@ def find_leakage(splits: Path, corpora: Iterable[str]) -> LeakageReport:
     return LeakageReport(
         held_out=held_out,
         train_texts={name: texts.n_texts for name, texts in trained.items()},
-        near_searched={name: len(texts.sketches) for name, texts in trained.items()},
+        near_searched={name: texts.n_sketches for name, texts in trained.items()},
     )
 
 
 _KINDS = ("", "near", "exact")
 
 
-class _Trained:
-    """The training texts of a corpus: a number for each, and sketches of the first different ones."""
-
-    def __init__(self, most_sketches: int) -> None:
-        self.n_texts = 0
-        self.keys: set[int] = set()
-        self.sketches = Sketches()
-        self._most_sketches = most_sketches
-
-    def add(self, record: Record) -> None:
-        self.n_texts += 1
-        key = spaceless_key(record)
-        if key not in self.keys and len(self.sketches) < self._most_sketches:
-            self.sketches.add(self.n_texts, sketch_of(_evenly_spaced(record)))
-        self.keys.add(key)
-
-    def holds(self, key: int, sketch: MinHash | None) -> str:
-        """How it holds a text: `exact`, `near`, or not at all."""
-        if key in self.keys:
-            return "exact"
-        return "" if self.sketches.nearest(sketch) is None else "near"
-
-
-def _compare(records: Iterable[Record], trained: Mapping[str, _Trained]) -> HeldOut:
-    rows = []
-    for record in records:
-        key, sketch = spaceless_key(record), sketch_of(_evenly_spaced(record))
-        rows.append([texts.holds(key, sketch) for texts in trained.values()])
+def _compare(records: Iterable[Record], trained: Mapping[str, TextSet]) -> HeldOut:
+    rows = [[texts.holds(text) for texts in trained.values()] for text in map(fingerprint_of, records)]
     columns = [_leaks([row[place] for row in rows]) for place in range(len(trained))]
     anywhere = _leaks([max(row, key=_KINDS.index) for row in rows])
     return HeldOut(texts=len(rows), by_corpus=dict(zip(trained, columns, strict=True)), anywhere=anywhere)
@@ -146,8 +161,3 @@ def _leaks(kinds: Sequence[str]) -> Leaks:
 def _told(leaks: Leaks) -> str:
     told = [f"{leaks.exact:,}"] if leaks.exact else []
     return ", ".join([*told, f"{leaks.near:,} nearly"] if leaks.near else told)
-
-
-def _evenly_spaced(record: Record) -> str:
-    """The text with a space between any two words, as a list of words has it and a running text may not."""
-    return " ".join(cut_words(record.surface).words)
