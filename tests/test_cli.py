@@ -275,11 +275,23 @@ def test_inspect_exits_with_1_after_the_report_if_training_would_fail(reviews, c
     assert "would fail: reviews.csv, line 1: no column 'Mood'; columns found: 'Review', 'Sentiment'" in out
 
 
+def test_inspect_compares_several_corpora(reviews, tmp_path, capsys):
+    first, *_ = REVIEWS.splitlines()[1].partition(",")
+    (tmp_path / "names.conll").write_text("Anna\tB-per\n\n" + "".join(f"{word}\tO\n" for word in first.split()))
+    one, other = json.loads(inspect(capsys, "names.conll", reviews, "--json"))
+    assert (one["path"], other["path"]) == ("names.conll", "reviews.csv")
+    assert not {"exact_elsewhere", "near_elsewhere"} & {finding["kind"] for finding in one["findings"]}
+    shared = [finding for finding in other["findings"] if finding["kind"] == "exact_elsewhere"]
+    assert [(finding["rows"], finding["examples"]) for finding in shared] == [([2, 4], ["in names.conll"])]
+    assert inspect(capsys, "names.conll", reviews).count("ready to train") == 2
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ([], "nothing to inspect: give a FILE"),
         (["missing.csv"], r"missing\.csv does not exist"),
+        (["reviews.csv", "reviews.csv", "--corpus", "reviews"], "--corpus reviews is one section, but 2 files"),
         (["reviews.csv", "--corpus", "reviews"], "there is no params.yaml here"),
         (["reviews.csv", "--params", "p.yaml"], r"p\.yaml is missing"),
         (["reviews.csv", "--tokenizer", "nobody/nothing"], "no tokenizer 'nobody/nothing' on this machine"),

@@ -27,7 +27,7 @@ ROOMS = (
     ("params", "artifacts"),
     ("errors",),
 )
-TORCH_FREE = ("fetch", "clean", "split", "learn_vocabulary", "tokenize_align")
+TORCH_FREE = ("fetch", "clean", "split", "check_leakage", "learn_vocabulary", "tokenize_align")
 
 
 def room_of(module: str) -> int:

@@ -62,7 +62,10 @@ def kind(request, tmp_path, tiny_encoder, model) -> tuple[Path, Callable[[], obj
 
 
 KINDS = pytest.mark.parametrize(
-    "kind", [records, tokens, predictions, reading, "model", "graph"], ids=str, indirect=True
+    "kind",
+    [records, tokens, predictions, reading, "model", "graph"],
+    ids=lambda kind: getattr(kind, "__name__", kind),
+    indirect=True,
 )
 
 

@@ -38,6 +38,27 @@ def test_words_know_where_they_begin() -> None:
     assert cut_words(TEXT).starts == tag_words(TEXT, []).starts == (0, 5, 13, 15, 18, 22, 23)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("नमस्ते दुनिया", "नमस्ते दुनिया"),  # vowel signs and viramas belong to their letters
+        ("مَرْحَبًا שָׁלוֹם", "مَرْحَبًا שָׁלוֹם"),
+        ("e\u0301te\u0301, m²", "e\u0301te\u0301 , m²"),
+        ("我住在北京。", "我 住 在 北 京 。"),  # no spaces to tell words by: a letter each
+        ("カナ ก็ดี", "カ ナ ก็ ดี"),
+        ("❤\ufe0f 5€ a_b ½", "❤\ufe0f 5 € a_b ½"),
+        ("a\x1cb\u200bc", "a b \u200b c"),
+    ],
+)
+def test_words_in_many_scripts(text: str, words: str) -> None:
+    assert list(cut_words(text).words) == words.split(" ")
+
+
+def test_spans_within_a_text_without_spaces() -> None:
+    tagged = tag_words("我住在北京。", [Span(3, 5, "loc")])
+    assert (spans_of(tagged.tags), tagged.dropped.total()) == ([(3, 5, "loc")], 0)
+
+
 places = st.integers(-2, 14)
 
 

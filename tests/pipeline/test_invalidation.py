@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dvc.repo.reproduce import plan_repro
 
 from tandem.hardware.libraries import LIBRARIES
 from tests.imports import ROOT, closure
@@ -133,6 +134,11 @@ def test_what_comes_after(repo):
     assert later["clean@reviews"] >= {"split@reviews", "tokenize-align@reviews", "train", "evaluate", "parity-check"}
     straight = later["clean@reviews"] - later["learn-vocabulary"]  # a vocabulary of one's own is learnt from all
     assert not {name for name in straight if name.endswith("@entities")}
+
+
+def test_leakage_is_told_before_anything_is_trained(repo):
+    order = [stage.addressing for stage in plan_repro(repo.index.graph)]
+    assert order.index("check-leakage") < order.index("train")
 
 
 def libraries_of(module: str) -> set[str]:

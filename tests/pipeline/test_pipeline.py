@@ -97,7 +97,7 @@ def test_a_new_corpus_adds_its_stages_and_touches_no_other(project):
     corpus += "     group: null, labels: {sentiment: sentiment}, tags: {}}\n"
     (project.root / "params.yaml").write_text(text.replace("corpora:\n", corpus))
     own = {f"{stage}@more" for stage in ("clean", "split", "tokenize-align")}
-    assert project.repro() == {"hardware-probe", "learn-vocabulary", *own, *AFTER_TRAIN}
+    assert project.repro() == {"hardware-probe", "check-leakage", "learn-vocabulary", *own, *AFTER_TRAIN}
 
 
 @pytest.mark.slow

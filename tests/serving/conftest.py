@@ -35,6 +35,7 @@ CARD = {
     "clean": {"html": "remove", "drop_characters": None},
     "max_length": 24,
     "stride": 8,
+    "words_in_texts": False,
 }
 MACHINE = Machine(device="cpu", name="test", n_devices=1, memory=2**30, cores=1, precisions=("float32",))
 

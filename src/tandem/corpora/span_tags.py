@@ -1,17 +1,25 @@
 """Character spans of a text as IOB2 tags of its words.
 
-Words are cut by one rule that knows nothing of the spans: a run of letters, digits and underscores, or a single
-other visible character. A span that does not begin and end where words do cannot be said in tags; it is counted.
+Words are cut by one rule that knows nothing of the spans: a run of letters with their marks, digits and underscores,
+or a single other visible character; where a script sets no spaces, a single letter. A span that does not begin and
+end where words do cannot be said in tags; it is counted.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_WORD = re.compile(r"\w+|[^\w\s]")
+import regex
+
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = regex.compile(
+    rf"[{_UNSPACED}][\p{{M}}\p{{Join_Control}}]*"
+    rf"|[\w\p{{No}}--[{_UNSPACED}]]+"
+    r"|[^\w\p{No}\s\x1c-\x1f]\p{M}*",
+    regex.VERSION1,
+)
 
 
 class Span(NamedTuple):

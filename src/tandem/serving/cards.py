@@ -30,6 +30,7 @@ class ReadingCard:
     clean: CleanRules
     max_length: Annotated[int, Field(ge=8)]
     stride: Annotated[int, Field(ge=0)]
+    words_in_texts: bool  # words were tagged where they stand in running texts, rather than in lists of words
 
 
 def read_card(folder: Path, card: Mapping[str, Any]) -> ReadingCard:

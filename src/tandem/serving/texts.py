@@ -1,8 +1,9 @@
 """From texts to what the model reads, as the pipeline cleaned, cut and tokenized what the model was trained on.
 
-A text is read as words (to tag them) and as running text (to classify it). With BERT's tokenizer both are the same
-pieces, and one row of a pass serves all tasks; where they differ, the text has two rows in that pass. Unlike in
-training, a text of any length is read to its end.
+A text is read as words (to tag them) and as running text (to classify it). Words are read as those that the model
+learnt to tag: where they stand in the text, or each as after a space if they came in lists. With BERT's tokenizer
+words and text are the same pieces, and one row of a pass serves all tasks; where they differ, the text has two rows.
+Unlike in training, a text of any length is read to its end.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class TextReader:
         self.kinds = kinds
         self.labels = {task: card.labels[task] for task in kinds}
         settings = TokenizeAlign(max_length=card.max_length, stride=card.stride, long_texts="windows", subwords="first")
+        self._in_texts = card.words_in_texts
         self._clean = traced_text_cleaner(
             removes_html=card.clean.html == "remove", drop_characters=card.clean.drop_characters
         )
@@ -82,7 +84,7 @@ class TextReader:
         traced = [self._clean(text) for text in texts]
         cut = [cut_words(clean.text) for clean in traced]
         worded = [
-            Record(row=number, text=clean.text, words=words.words, starts=words.starts)
+            Record(row=number, text=clean.text, words=words.words, starts=words.starts if self._in_texts else None)
             for number, (clean, words) in enumerate(zip(traced, cut, strict=True))
         ]
         running = [Record(row=number, text=clean.text) for number, clean in enumerate(traced)]

@@ -9,7 +9,8 @@ windows train on it once and score it once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from tandem.corpora.records import Record
 from tandem.tokens.boundaries import SEPARATOR
 from tandem.tokens.lexicon import Lexicon
 from tandem.tokens.ragged import IGNORED, Ints, spread, starts_of
+from tandem.tokens.runs import Run, RunEncoder, runs_of
 from tandem.tokens.tokenizer import Tokenizer
 
 
@@ -77,14 +79,39 @@ class Reading(NamedTuple):
 
 
 def encode_records(records: Sequence[Record], tokenizer: Tokenizer, lexicon: Lexicon) -> EncodedTexts:
-    """Encode records; a unit is a word where the record has words, else what may be encoded by itself."""
+    """Encode records; a unit is a word where the record has words, else what may be encoded by itself.
+
+    Words of a list are each read as after a space, words within a running text as they stand there.
+    """
     rows = [_units_of(record, at_space=tokenizer.boundaries.at_space) for record in records]
     units = b"".join(rows)
     pieces, unit_starts = lexicon.encode(units)
     unit_ends = np.flatnonzero(np.frombuffer(units, dtype=np.uint8) == SEPARATOR[0])
     text_units = np.searchsorted(unit_ends, starts_of([len(row) for row in rows]))
     has_words = np.array([record.words is not None for record in records], dtype=bool)
-    return EncodedTexts(pieces=pieces, unit_starts=unit_starts, text_units=text_units, has_words=has_words)
+    encoded = EncodedTexts(pieces=pieces, unit_starts=unit_starts, text_units=text_units, has_words=has_words)
+    return _with_runs(encoded, records, lexicon.runs)
+
+
+def _with_runs(encoded: EncodedTexts, records: Sequence[Record], encoder: RunEncoder) -> EncodedTexts:
+    """Replace the pieces of words that were encoded alone, but stand in their text without a space between them."""
+    runs = [
+        Run(first + run.first, run.words)
+        for first, record in zip(encoded.text_units.tolist(), records, strict=False)
+        for run in runs_of(record)
+        if not encoder.parts(run.words)
+    ]
+    if not runs:
+        return encoded
+    rows = [row for ids in encoder.encode([run.words for run in runs]) for row in ids]
+    units = spread([run.first for run in runs], [len(run.words) for run in runs])
+    kept, sizes = np.ones(len(encoded.unit_sizes), dtype=bool), encoded.unit_sizes.copy()
+    kept[units], sizes[units] = False, [len(row) for row in rows]
+    starts = starts_of(sizes)
+    pieces = np.empty(starts[-1], dtype=np.int32)
+    pieces[spread(starts[:-1][kept], sizes[kept])] = encoded.pieces[spread(encoded.unit_starts[:-1][kept], sizes[kept])]
+    pieces[spread(starts[units], sizes[units])] = list(chain.from_iterable(rows))
+    return replace(encoded, pieces=pieces, unit_starts=starts)
 
 
 def _units_of(record: Record, *, at_space: bool) -> bytes:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tandem.tokens.boundaries import FOREIGN, LETTER, MARK, SEPARATOR
 from tandem.tokens.ragged import Ints, spread, starts_of
+from tandem.tokens.runs import RunEncoder
 from tandem.tokens.tokenizer import Tokenizer
 
 _SLOT_BITS = 18
@@ -34,10 +35,11 @@ class Lexicon:
     """The words met so far with their pieces; it begins anew when it has grown too large to keep.
 
     A word is sought in the slot that its hash points to, which holds the word last met there, and then in the
-    dictionary of all.
+    dictionary of all. `runs` knows the words that stand without a space between them.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
+        self.runs = RunEncoder(tokenizer)
         self._tokenizer = tokenizer
         self._numbers: dict[int, int]
         self._slot_hashes: Hashes

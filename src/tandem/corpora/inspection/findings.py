@@ -52,6 +52,10 @@ KINDS: Mapping[str, Kind] = {
     "conflicting_tags": Kind("warning", "texts that stand there with different tags"),
     "leakage": Kind("warning", "texts that an earlier split holds as well"),
     "near_leakage": Kind("warning", "texts nearly the same as one in an earlier split"),
+    "exact_elsewhere": Kind(
+        "warning", "texts that a corpus before this one holds as well: the encoder sees them twice"
+    ),
+    "near_elsewhere": Kind("warning", "texts nearly the same as one of a corpus before this one"),
     "unseen_labels": Kind("warning", "labels in valid or test that train lacks"),
     "rare_labels": Kind("warning", "labels that are rare (below 10, or below 0.5 %)"),
     "mojibake": Kind("warning", "text that looks as if read in a wrong encoding"),

@@ -6,6 +6,8 @@ characters; of a long text only those that begin a word count, which are a sixth
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from datasketch import MinHash, MinHashLSH
 from numpy.typing import NDArray
@@ -26,6 +28,32 @@ _SPACE = ord(" ")
 Numbers = NDArray[np.uint32]
 
 
+class Sketches:
+    """MinHash signatures by number, and which of them are nearly a given one."""
+
+    def __init__(self) -> None:
+        self._index = MinHashLSH(num_perm=_PERMUTATIONS, params=_BANDS)
+        self._signatures: dict[int, Numbers] = {}
+
+    def __len__(self) -> int:
+        return len(self._signatures)
+
+    def add(self, number: int, sketch: MinHash | None) -> None:
+        """Remember a text's sketch, if it has one, by a number that is new."""
+        if sketch is not None:
+            self._index.insert(number, sketch, check_duplication=False)
+            self._signatures[number] = sketch.hashvalues
+
+    def nearest(self, sketch: MinHash | None) -> int | None:
+        """Return the number of the most similar text that is nearly this one, the first of equals, or None."""
+        if sketch is None:
+            return None
+        signature = sketch.hashvalues
+        alike = [(float(np.mean(self._signatures[other] == signature)), -other) for other in self._index.query(sketch)]
+        similarity, other = max(alike, default=(0.0, 0))
+        return -other if similarity >= LEAST_SIMILARITY else None
+
+
 class NearDuplicates:
     """Takes texts one by one, and says for each which of the earlier ones is nearly the same.
 
@@ -34,9 +62,7 @@ class NearDuplicates:
 
     def __init__(self) -> None:
         self.n_seen = 0
-        self._index = MinHashLSH(num_perm=_PERMUTATIONS, params=_BANDS)
-        self._blank = MinHash(num_perm=_PERMUTATIONS, hashfunc=int)
-        self._signatures: dict[int, Numbers] = {}
+        self._sketches = Sketches()
 
     @property
     def is_full(self) -> bool:
@@ -46,19 +72,27 @@ class NearDuplicates:
     def find(self, number: int, text: str) -> int | None:
         """Return the number of an earlier text that is nearly this one, or None, and remember it as `number`."""
         self.n_seen += 1
-        shingles = _shingles(" ".join(text.casefold().split()))
-        if not len(shingles):
-            return None
-        sketch = self._blank.copy()
-        sketch.update_batch(shingles.tolist())
-        signature = sketch.hashvalues
-        alike = [(float(np.mean(self._signatures[other] == signature)), -other) for other in self._index.query(sketch)]
-        similarity, other = max(alike, default=(0.0, 0))
-        if similarity >= LEAST_SIMILARITY:
-            return -other
-        self._index.insert(number, sketch, check_duplication=False)
-        self._signatures[number] = signature
+        sketch = sketch_of(text)
+        near = self._sketches.nearest(sketch)
+        if near is None:
+            self._sketches.add(number, sketch)
+        return near
+
+
+def sketch_of(text: str) -> MinHash | None:
+    """Sketch a text, whatever its case and spacing; None if it is shorter than any shingle."""
+    shingles = _shingles(" ".join(text.casefold().split()))
+    if not len(shingles):
         return None
+    sketch = _blank().copy()
+    sketch.update_batch(shingles.tolist())
+    return sketch
+
+
+@cache
+def _blank() -> MinHash:
+    """The sketch of nothing, with the permutations that all share."""
+    return MinHash(num_perm=_PERMUTATIONS, hashfunc=int)
 
 
 def _shingles(text: str) -> Numbers:

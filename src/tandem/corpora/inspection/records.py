@@ -7,6 +7,7 @@ from tandem.corpora.inspection.lengths import Lengths
 from tandem.corpora.inspection.repeats import Repeats
 from tandem.corpora.inspection.settings import Settings
 from tandem.corpora.inspection.texts import is_near_empty, loose_edge, tagged_in
+from tandem.corpora.leakage import TextSet, fingerprint_of
 from tandem.corpora.records import SPLITS, Record
 from tandem.params import Corpus
 
@@ -26,6 +27,7 @@ class RecordWatch:
         self._findings = findings
         self._count_pieces = settings.count_pieces
         self._max_length = settings.max_length
+        self._others, self._own = settings.others, settings.own
         self._waiting: list[Record] = []
         self._n_waiting = 0
         self._n_unknown_words = 0
@@ -42,6 +44,8 @@ class RecordWatch:
             if flaw := loose_edge(entity):
                 self._findings.add(flaw, record.row, record.split, task=task, example=shown(entity))
         self.repeats.add(record, self._findings)
+        if self._own is not None:
+            self._compare_with_others(record, self._own)
         if record.split is not None:
             self._note_labels(record, self.labels_by_split.setdefault(record.split, {}))
         if self._count_pieces is not None:
@@ -62,6 +66,13 @@ class RecordWatch:
                 unseen = sorted(labels - (train or {}).get(task, set()))
                 for label in unseen:
                     self._findings.add("unseen_labels", task=task, example=f"{shown(label)} in {split}")
+
+    def _compare_with_others(self, record: Record, own: TextSet) -> None:
+        text = fingerprint_of(record)
+        own.add(text)
+        for path, texts in self._others.items():
+            if kind := texts.holds(text):
+                self._findings.add(f"{kind}_elsewhere", record.row, record.split, example=f"in {path}")
 
     @staticmethod
     def _note_labels(record: Record, seen: dict[str, set[str]]) -> None:

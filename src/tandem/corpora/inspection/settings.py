@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tandem.corpora.inspection.findings import Severity
 from tandem.corpora.inspection.lengths import CountPieces
+from tandem.corpora.leakage import TextSet
 from tandem.params import Clean, Params, Task
 
 _STRICT = {
@@ -32,7 +33,8 @@ _MILD = Clean(
 class Settings:
     """How a corpus will be used: the params' rules (None: mild ones), and how pieces are counted, if they are.
 
-    `skipped` says why something is not looked at.
+    `skipped` says why something is not looked at. `others` are by path the texts of corpora inspected before, and
+    `own` is where this one's go.
     """
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
@@ -41,6 +43,8 @@ class Settings:
     are_long_texts_cut: bool = False
     count_pieces: CountPieces | None = None
     skipped: tuple[str, ...] = ()
+    others: Mapping[str, TextSet] = field(default_factory=dict)
+    own: TextSet | None = None
 
     @property
     def mild_rules(self) -> Clean:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -25,17 +26,26 @@ _WIDEST = 120
 _ENTRIES_A_STEP = 500
 
 
-def print_inspection(inspection: Inspection, choice: Choice, *, as_json: bool) -> None:
-    """Print how the corpus was read and everything found, the verdict last; or the same as JSON."""
+def print_inspections(inspected: Sequence[tuple[Inspection, Choice]], *, as_json: bool) -> None:
+    """Print of each corpus how it was read and everything found, the verdict last; or the same as JSON.
+
+    The JSON of several corpora is a list.
+    """
     console = Console(highlight=False, markup=False, emoji=False)
     if as_json:
-        fields = {key: value for key, value in asdict(choice.corpus).items() if value not in (None, {}, ())}
-        whole = {**inspection.as_dict(), "section": choice.section, "guessed": list(choice.guessed), "fields": fields}
+        wholes = [_as_dict(*pair) for pair in inspected]
+        whole = wholes[0] if len(wholes) == 1 else wholes
         console.print(json.dumps(whole, indent=2, sort_keys=True), soft_wrap=True)
         return
     console.width = min(console.width, _WIDEST)
-    for part in _parts(inspection, choice):
-        console.print(part)
+    for inspection, choice in inspected:
+        for part in _parts(inspection, choice):
+            console.print(part)
+
+
+def _as_dict(inspection: Inspection, choice: Choice) -> dict[str, Any]:
+    fields = {key: value for key, value in asdict(choice.corpus).items() if value not in (None, {}, ())}
+    return {**inspection.as_dict(), "section": choice.section, "guessed": list(choice.guessed), "fields": fields}
 
 
 def watch_entries(entries: Iterator[Entry]) -> Iterator[Entry]:
