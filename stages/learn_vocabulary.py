@@ -15,7 +15,7 @@ def main() -> str:
         params.model.pretrained,
         Path("data/split"),
         params.corpora,
-        size=params.model.vocabulary_size,
+        scratch=params.model.from_scratch,
     )
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tandem.errors import TandemError
-from tandem.hardware.execution import Demand, activation_bytes, choose, state_bytes
+from tandem.hardware.execution import Demand, activation_bytes, choose, demand_of, state_bytes
 from tandem.hardware.machine import Machine
 from tandem.model.encoder import EncoderConfig
 
@@ -22,6 +22,7 @@ MANY_GPUS = replace(BIG_GPU, n_devices=8)
 DEMAND = Demand(
     corpora=("reviews",),
     pretrained="bert-base-uncased",
+    scratch=None,
     device="auto",
     precision="auto",
     batch_size=512,
@@ -90,3 +91,10 @@ def test_more_devices_mean_fewer_passes():
 def test_a_machine_too_small_for_one_window_is_refused():
     with pytest.raises(TandemError, match=r"one window of 512 pieces does not fit into 1\.0 GiB"):
         chosen(replace(LAPTOP, memory=GIB))
+
+
+def test_an_encoder_from_scratch_is_part_of_the_demand_and_another_is_not(default_params):
+    assert default_params.model.scratch is not None
+    assert demand_of(default_params).scratch is None
+    begins = replace(default_params, model=replace(default_params.model, pretrained="none"))
+    assert demand_of(begins).scratch == default_params.model.scratch

@@ -110,7 +110,7 @@ def run_pipeline(root: Path, pretrained: str) -> tuple[dict, dict]:
     for corpus, make in CORPORA.items():
         for split, numbers in (("train", range(24)), ("valid", range(40, 44)), ("test", range(60, 68))):
             write_records(root / f"split/{corpus}/{split}.jsonl", map(make, numbers))
-    write_vocabulary(root / "vocabulary", pretrained, root / "split", CORPORA, size=params.model.vocabulary_size)
+    write_vocabulary(root / "vocabulary", pretrained, root / "split", CORPORA, scratch=params.model.from_scratch)
     folder = checkpoint_of(pretrained) or root / "vocabulary"
     for corpus in CORPORA:
         tokenize_corpus(

@@ -81,6 +81,9 @@ def test_each_key_of_the_params(table):
     assert found["evaluate.decoding"] >= {"evaluate"}
     assert "train" not in found["evaluate.decoding"]
     assert found["parity_check.tolerance"] == {"parity-check"}
+    assert found["model.pooling"] >= {"train", "evaluate"}
+    assert found["model.scratch.n_layers"] == set()  # of a pretrained encoder
+    assert found["model.scratch.vocabulary_size"] == {"learn-vocabulary"}  # which then writes the same
 
 
 def test_the_plan_carries_what_the_machine_must_meet(table):

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer
 
 from tandem.corpora.records import Record, write_records
 from tandem.errors import TandemError
+from tandem.params import Scratch
 from tandem.tokens.tokenizer import load_tokenizer
 from tandem.tokens.word_pieces import PAD_ID, SPECIAL, train_word_pieces, write_vocabulary
 
@@ -20,6 +21,21 @@ TEXTS = [
     "żółw 中文 café 😀😀 naïve",
     "x" * 300,
 ] * 3
+
+
+def scratch(size: int, *, lower_case: bool = True) -> Scratch:
+    return Scratch(
+        vocabulary_size=size,
+        lower_case=lower_case,
+        hidden_width=32,
+        n_heads=4,
+        n_layers=2,
+        feed_forward_width=64,
+        max_positions=24,
+        norm="post",
+        positions="learnt",
+        activation="gelu",
+    )
 
 
 @pytest.fixture
@@ -32,7 +48,7 @@ def splits(tmp_path: Path) -> Path:
 
 
 def test_pieces_are_learnt_from_the_training_texts_alone(splits: Path, tmp_path: Path) -> None:
-    said = write_vocabulary(tmp_path / "made", "none", splits, ["a", "b"], size=100)
+    said = write_vocabulary(tmp_path / "made", "none", splits, ["a", "b"], scratch=scratch(100))
     tokenizer = load_tokenizer(tmp_path / "made")
     vocabulary = tokenizer.backend.get_vocab()
     assert said.endswith("pieces learnt from the training texts")
@@ -47,8 +63,8 @@ def test_pieces_are_learnt_from_the_training_texts_alone(splits: Path, tmp_path:
 
 def test_every_process_learns_the_same(splits: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from tandem.tokens.word_pieces import write_vocabulary;"
-        "write_vocabulary(Path(sys.argv[1]), 'none', Path(sys.argv[2]), ['a', 'b'], size=120)"
+        "import sys; from pathlib import Path; from tests.tokens.test_word_pieces import scratch, write_vocabulary;"
+        "write_vocabulary(Path(sys.argv[1]), 'none', Path(sys.argv[2]), ['a', 'b'], scratch=scratch(120))"
     )
     found = set()
     for number in range(3):
@@ -58,16 +74,24 @@ def test_every_process_learns_the_same(splits: Path, tmp_path: Path) -> None:
     assert len(found) == 1
 
 
-def test_transformers_reads_it_alike(splits: Path, tmp_path: Path) -> None:
-    write_vocabulary(tmp_path / "made", "none", splits, ["a", "b"], size=150)
+@pytest.mark.parametrize("lower_case", [True, False])
+def test_transformers_reads_it_alike(splits: Path, tmp_path: Path, lower_case: bool) -> None:
+    write_vocabulary(tmp_path / "made", "none", splits, ["a", "b"], scratch=scratch(150, lower_case=lower_case))
     ours, theirs = load_tokenizer(tmp_path / "made"), AutoTokenizer.from_pretrained(tmp_path / "made")
     texts = [*TEXTS, "Unknown: Ω. [SEP]", ""]
     assert [ours.backend.encode(text).ids for text in texts] == theirs(texts)["input_ids"]
     assert (theirs.pad_token_id, theirs.cls_token_id) == (0, 2)
 
 
+def test_capitals_are_kept_on_request_and_accents_never() -> None:
+    kept, lost = (train_word_pieces(TEXTS, 150, lower_case=lower_case) for lower_case in (False, True))
+    assert kept.encode("The cafés").tokens != kept.encode("the cafés").tokens
+    assert lost.encode("The cafés").tokens == lost.encode("the cafés").tokens == lost.encode("the cafes").tokens
+    assert kept.encode("cafés").tokens == kept.encode("cafes").tokens
+
+
 def test_a_pretrained_encoder_needs_none(splits: Path, tmp_path: Path) -> None:
-    said = write_vocabulary(tmp_path / "made", "package:x", splits / "nowhere", ["a"], size=None)
+    said = write_vocabulary(tmp_path / "made", "package:x", splits / "nowhere", ["a"], scratch=None)
     assert said == "the tokenizer of package:x, nothing to learn"
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["origin.json"]
     assert json.loads((tmp_path / "made/origin.json").read_text()) == {"pretrained": "package:x"}
@@ -75,4 +99,4 @@ def test_a_pretrained_encoder_needs_none(splits: Path, tmp_path: Path) -> None:
 
 def test_a_size_below_the_letters_is_refused() -> None:
     with pytest.raises(TandemError, match=r"model\.scratch\.vocabulary_size must be at least \d+, .* got 20"):
-        train_word_pieces(TEXTS, 20)
+        train_word_pieces(TEXTS, 20, lower_case=True)

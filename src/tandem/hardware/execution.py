@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tandem.errors import TandemError
 from tandem.hardware.machine import Device, Machine, Precision
-from tandem.params import Params
+from tandem.params import Params, Scratch
 from tandem.tokens.batching import PassSize
 
 if TYPE_CHECKING:
@@ -26,10 +26,14 @@ _ENOUGH_TOKENS: Mapping[Device, int] = {"cpu": 2_048, "mps": 16_384, "cuda": 65_
 
 @dataclass(frozen=True, kw_only=True)
 class Demand:
-    """What the params ask of any machine; `batch_size` counts the texts of all tasks in a step."""
+    """What the params ask of any machine; `batch_size` counts the texts of all tasks in a step.
+
+    Through `scratch`, settings of an encoder from scratch bear on training, and on nothing where it is pretrained.
+    """
 
     corpora: tuple[str, ...]
     pretrained: str
+    scratch: Scratch | None
     device: Literal["auto", "cpu", "cuda", "mps"]
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     batch_size: int
@@ -78,6 +82,7 @@ def demand_of(params: Params) -> Demand:
     return Demand(
         corpora=tuple(params.corpora),
         pretrained=params.model.pretrained,
+        scratch=params.model.from_scratch,
         device=params.hardware_probe.device,
         precision=params.train.precision,
         batch_size=sum(params.train.batch_size_of(task) for task in params.tasks),

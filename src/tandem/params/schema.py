@@ -111,6 +111,7 @@ class Scratch:
     """The sizes and the style of an encoder that begins from scratch."""
 
     vocabulary_size: Annotated[int, Field(ge=32)]
+    lower_case: bool
     hidden_width: Count
     n_heads: Count
     n_layers: Count
@@ -132,9 +133,9 @@ class Model:
     scratch: Scratch | None = None
 
     @property
-    def vocabulary_size(self) -> int | None:
-        """How many pieces to learn; None where the pretrained encoder has its own."""
-        return self.scratch.vocabulary_size if self.pretrained == "none" and self.scratch is not None else None
+    def from_scratch(self) -> Scratch | None:
+        """What an encoder from scratch is like; None where it is a pretrained one."""
+        return self.scratch if self.pretrained == "none" else None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

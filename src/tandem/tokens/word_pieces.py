@@ -19,6 +19,7 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 from tandem.artifacts import atomic_folder, write_json
 from tandem.corpora.records import read_records
 from tandem.errors import TandemError
+from tandem.params import Scratch
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD_ID = SPECIAL.index("[PAD]")
@@ -27,27 +28,31 @@ _EMPTY_PLANES = 0x40000  # from where no character is assigned
 _LONGEST_WORD = 100  # letters; WordPiece reads longer ones as unknown
 
 
-def write_vocabulary(folder: Path, pretrained: str, splits: Path, corpora: Iterable[str], *, size: int | None) -> str:
-    """Learn a vocabulary of at most `size` pieces from the training texts, and say so in a line.
+def write_vocabulary(
+    folder: Path, pretrained: str, splits: Path, corpora: Iterable[str], *, scratch: Scratch | None
+) -> str:
+    """Learn the vocabulary of an encoder from scratch from the training texts, and say so in a line.
 
-    Without a size there is none to learn, and the folder only says which tokenizer is used in its place.
+    Without such an encoder there is none to learn, and the folder only says which tokenizer is used in its place.
     Raises `TandemError` if a split is missing or the texts hold more letters than the vocabulary may have pieces.
     """
     with atomic_folder(folder) as partial:
         write_json(partial / "origin.json", {"pretrained": pretrained})
-        if size is None:
+        if scratch is None:
             return f"the tokenizer of {pretrained}, nothing to learn"
-        backend = train_word_pieces(_training_texts(splits, corpora), size)
+        texts, lower_case = _training_texts(splits, corpora), scratch.lower_case
+        backend = train_word_pieces(texts, scratch.vocabulary_size, lower_case=lower_case)
         backend.save(str(partial / "tokenizer.json"))
         names = {f"{token[1:-1].lower()}_token": token for token in SPECIAL}
-        settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, **names}
+        settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": lower_case, "strip_accents": True, **names}
         (partial / "tokenizer_config.json").write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
         return f"{backend.get_vocab_size():,} pieces learnt from the training texts"
 
 
-def train_word_pieces(texts: Iterable[str], size: int) -> tokenizers.Tokenizer:
-    """BERT's tokenizer, lower-casing, with a vocabulary of at most `size` pieces learnt from texts."""
-    normalizer, pre_tokenizer = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+def train_word_pieces(texts: Iterable[str], size: int, *, lower_case: bool) -> tokenizers.Tokenizer:
+    """BERT's tokenizer with a vocabulary of at most `size` pieces learnt from texts, without their accents."""
+    normalizer = normalizers.BertNormalizer(lowercase=lower_case, strip_accents=True)
+    pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     words = chain.from_iterable(
         (word for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))) for text in texts
     )
