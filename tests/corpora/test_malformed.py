@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
+import socket
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -119,6 +121,32 @@ def harmed(write: Callable[[Path], object], at: float, by: bytes | None) -> Call
     return harm
 
 
+def socket_at(path: Path) -> None:
+    """A socket, which has a name like a file; bound from its folder, as its name may not be long."""
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as one:
+        one.bind(path.name)
+
+
+def links(path: Path, to: str) -> None:
+    """A folder of classes with a link for a text."""
+    folder_of(good__1="a", bad__1="b")(path)
+    (path / "good" / "2.txt").symlink_to(to)
+
+
+def looped(path: Path) -> None:
+    """A folder of classes with links to itself."""
+    folder_of(good__1="a", bad__1="b")(path)
+    (path / "good" / "again").symlink_to(path, target_is_directory=True)
+    (path / "bad" / "on").symlink_to("on")
+
+
+def with_pipe(path: Path, name: str) -> None:
+    """A folder with a pipe in place of a file."""
+    make = side_by_side(seq_in="a\n", label="good\n") if name == "seq.out" else folder_of(good__1="a", bad__1="b")
+    make(path)
+    os.mkfifo(path / name)
+
+
 def gzipped(text: str, *, cut: int = 0, wrong_sum: bool = False) -> bytes:
     """A gzip file that lacks its last bytes, or whose checksum is another."""
     content = gzip.compress(text.encode(), mtime=0)
@@ -229,6 +257,12 @@ FILES = {
     "a file where parallel files should be": refused(CSV, "no file for 'text'", fields=TEXTS | {"format": "parallel"}),
     "an empty folder": refused(Path.mkdir, "is empty; expected a folder for each class"),
     "a pipe": refused(os.mkfifo, "is a device or a pipe"),
+    "a pipe called a zip archive": refused(os.mkfifo, "is a device or a pipe", name="a.zip"),
+    "a pipe called a gzip file": refused(os.mkfifo, "is a device or a pipe", name="a.csv.gz"),
+    "a socket": refused(socket_at, "a.csv"),
+    "a device without an end": refused(lambda path: path.symlink_to("/dev/zero"), "is a device or a pipe"),
+    "a device of nothing": refused(lambda path: path.symlink_to("/dev/null"), "is a device or a pipe"),
+    "a link to itself": refused(lambda path: path.symlink_to(path.name), "a.csv"),
     "a link to nothing": refused(lambda path: path.symlink_to("nowhere"), "is missing"),
     "a name too long": refused(lambda path: None, "cannot read", "File name too long", name="x" * 300),
     "prose": refused(
@@ -722,6 +756,7 @@ PARALLEL_FILES = {
         "seq.in, line 2: 1 words, but",
         "seq.out has 2 tags in that line",
     ),
+    "a pipe": refused(lambda path: with_pipe(path, "seq.out"), "seq.out"),
     "an empty file": refused(side_by_side(seq_in="a\n", seq_out="", label="good\n"), "seq.out is empty"),
     "a blank label": counted(
         side_by_side(seq_in="a\nb\nc\n", seq_out="O\nO\nO\n", label="good\n\nbad\n"), kept=3, noted__without_mood=1
@@ -733,6 +768,10 @@ PARALLEL_FILES = {
     ),
 }
 FOLDERS = {
+    "links to themselves": counted(looped, kept=2),
+    "a link to nothing": refused(lambda path: links(path, "nowhere"), "2.txt"),
+    "a link to a device": counted(lambda path: links(path, "/dev/zero"), kept=2, noted__files_of_other_kinds=1),
+    "a pipe": counted(lambda path: with_pipe(path, "good/2.txt"), kept=2, noted__files_of_other_kinds=1),
     "an empty class": counted(folder_of(good__1="a", bad__1="b", unsup=None), kept=2, noted__empty_folders=1),
     "no text in any class": refused(folder_of(good=None, bad=None), "no .txt file in the folders bad, good"),
     "files alone": refused(folder_of(one="a", two="b"), "holds files alone (one.txt, two.txt)"),

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from tandem.corpora.clean_report import CleanReport
+from tandem.corpora.file_stamps import Stamps, check_unchanged, stamps_of
 from tandem.corpora.labelled_texts import TextCleaner, make_text_cleaner
 from tandem.corpora.readers.entries import Entry, Source, TextColumns
 from tandem.corpora.readers.formats import open_source
@@ -24,10 +25,12 @@ def clean_corpus(corpus: Corpus, tasks: Mapping[str, Task], rules: Clean) -> tup
     """Return the corpus as a stream of records, and the report that is complete when the stream ends.
 
     Raises `TandemError` at once if a file cannot be read or lacks a column, and from the stream for what the rules
-    refuse, if no record is left (of the corpus, or of a part of it), or if a classification task is left with one
-    label.
+    refuse, if no record is left (of the corpus, or of a part of it), if a classification task is left with one
+    label, or if a file changed meanwhile.
     """
-    return clean_sources(_open_all(corpus), corpus, tasks, rules)
+    stamps = stamps_of(corpus)
+    records, report = clean_sources(_open_all(corpus), corpus, tasks, rules)
+    return _watched(records, corpus, stamps), report
 
 
 def clean_sources(
@@ -52,6 +55,11 @@ def clean_sources(
         else:
             report.schemes[task] = scheme
     return _checked(_records(cleaner, unguessed, report), corpus, report), report
+
+
+def _watched(records: Iterator[Record], corpus: Corpus, stamps: Stamps) -> Iterator[Record]:
+    yield from records
+    check_unchanged(corpus, stamps)
 
 
 def _open_all(corpus: Corpus) -> dict[str | None, Source]:
