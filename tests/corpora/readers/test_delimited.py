@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tandem.corpora.readers import delimited, delimiters
+from tandem.corpora.readers import delimited_records, delimiters
 from tandem.corpora.readers.delimited import open_csv, open_tsv
 from tandem.corpora.readers.entries import Source
 from tandem.errors import TandemError
@@ -53,7 +53,7 @@ def rows(source: Source) -> Rows:
 def test_quoted_fields_and_blank_lines(
     open_text: Open, monkeypatch: pytest.MonkeyPatch, end: str, records_at_once: int
 ) -> None:
-    monkeypatch.setattr(delimited, "RECORDS_AT_ONCE", records_at_once)
+    monkeypatch.setattr(delimited_records, "RECORDS_AT_ONCE", records_at_once)
     lines = ["", ' text ,label,"x"', '"a, ""b""",good,1', "", '"two', 'lines",bad,2', "   ", 'a "b" c,"",3', "last,,4"]
     source = open_text(end.join(lines))
     assert rows(source) == [

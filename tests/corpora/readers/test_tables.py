@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tandem.corpora.readers import delimited, xlsx
+from tandem.corpora.readers import delimited_records, xlsx
 from tandem.corpora.readers.delimited import open_csv
 from tandem.corpora.readers.entries import Entry, Source
 from tandem.corpora.readers.xlsx import open_xlsx
@@ -135,7 +135,7 @@ def test_groups(open_rows: Open, group: str, fact: str, groups: list[str | None]
 @pytest.mark.parametrize("rows_at_once", [1, 2, 3, 4096])
 def test_a_word_a_row(open_rows: Open, monkeypatch: pytest.MonkeyPatch, rows_at_once: int) -> None:
     monkeypatch.setattr(xlsx, "ROWS_AT_ONCE", rows_at_once)
-    monkeypatch.setattr(delimited, "RECORDS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(delimited_records, "RECORDS_AT_ONCE", rows_at_once)
     rows = [
         ("mark", "word", "tag", "mood", "page"),
         ("1", "Ann", "B-per", "good", "7"),

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from tandem.corpora.readers.delimited_records import Records, n_lines_of, read_records
 from tandem.corpora.readers.delimiters import Dialect, find_dialect
 from tandem.corpora.readers.entries import Notes, Source
+from tandem.corpora.readers.regular_rows import Rows
 from tandem.corpora.readers.table_entries import table_source
 from tandem.corpora.readers.tables import Block, Table
-from tandem.corpora.readers.text_files import TextFile, open_text
+from tandem.corpora.readers.text_files import open_text
 from tandem.errors import TandemError
 from tandem.params import Corpus
 
-RECORDS_AT_ONCE = 512
 CHARACTERS_SHOWN = 60
 
 _HINT = (
@@ -44,33 +44,29 @@ def open_tsv(path: Path, corpus: Corpus) -> Source:
     return _open(path, corpus, "tsv")
 
 
-class _Records(NamedTuple):
-    """Records, and the lines where they begin."""
-
-    lines: Sequence[int]
-    fields: list[list[str]]
-
-
 def _open(path: Path, corpus: Corpus, kind: Literal["csv", "tsv"]) -> Source:
     file = open_text(path, corpus.encoding)
     dialect = find_dialect(file, corpus, corpus.delimiter or ("\t" if kind == "tsv" else None))
-    chunks = _chunks(file, dialect)
+    chunks = read_records(file, dialect)
     first = next(chunks, None)
-    if first is None:
+    if not isinstance(first, Records):
         raise TandemError(f"{file.place} holds blank lines alone; expected a header line and rows under it")
     line, header = first.lines[0], first.fields[0]
     if corpus.columns is None:
-        first = _Records(first.lines[1:], first.fields[1:]) if len(first.fields) > 1 else next(chunks, None)
+        under = Records(first.lines[1:], first.fields[1:]) if len(first.fields) > 1 else next(chunks, None)
         if not any(cell.strip() for cell in header):
             raise TandemError(f"{file.place}, line {line}: the header is empty; expected names of columns")
-        if first is None:
+        if under is None:
             raise TandemError(f"{file.place} holds a header line alone; expected rows under it{_HINT}")
+        chunks = chain([under], chunks)
+    else:
+        chunks = chain([first], chunks)
     rows = _Rows(
         place=file.place,
         dialect=dialect,
         expected=f"line {line} has" if corpus.columns is None else "corpora.*.columns names",
         width=len(corpus.columns or header),
-        chunks=chain([first], chunks),
+        chunks=chunks,
     )
     facts = {
         "format": kind,
@@ -92,63 +88,6 @@ def _open(path: Path, corpus: Corpus, kind: Literal["csv", "tsv"]) -> Source:
     return table_source(table, corpus)
 
 
-def _chunks(file: TextFile, dialect: Dialect) -> Iterator[_Records]:
-    """Yield all records but those of blank lines."""
-    reader = dialect.reader(map(bytes.decode, chain.from_iterable(file.line_blocks())))
-    lines_before = 0
-    while True:
-        fields: list[list[str]] = []
-        try:
-            fields.extend(islice(reader, RECORDS_AT_ONCE))
-        except UnicodeDecodeError:
-            file.check()
-            raise
-        except csv.Error as error:
-            line = 1 + lines_before + sum(map(_n_lines, fields))
-            raise TandemError(_malformed(file, line, reader.line_num, error)) from None
-        if not fields:
-            return
-        records = _Records(_beginnings(lines_before, reader.line_num, fields), fields)
-        lines_before = reader.line_num
-        if min(map(len, fields)) < 2:
-            records = _without_blank_lines(records)
-        if records.fields:
-            yield records
-
-
-def _beginnings(before: int, last: int, fields: list[list[str]]) -> Sequence[int]:
-    if last - before == len(fields):
-        return range(before + 1, last + 1)
-    lines = []
-    for record in fields:
-        lines.append(before + 1)
-        before += _n_lines(record)
-    return lines
-
-
-def _n_lines(record: list[str]) -> int:
-    text = ",".join(record)
-    return 1 + text.count("\n") + text.count("\r") - text.count("\r\n")
-
-
-def _without_blank_lines(records: _Records) -> _Records:
-    """Leave out what is empty or white space; a pair of quotes alone is an empty text."""
-    kept = [
-        (line, record)
-        for line, record in zip(*records, strict=True)
-        if len(record) > 1 or (record and not record[0].isspace())
-    ]
-    return _Records([line for line, _ in kept], [record for _, record in kept])
-
-
-def _malformed(file: TextFile, line: int, last_line: int, error: csv.Error) -> str:
-    spans = f" (read up to line {last_line})" if last_line > line else ""
-    return (
-        f"{file.place}, line {line}: the quotes of a field do not pair{spans}: {error}. Close the quote, and write "
-        'a quote within a quoted field twice ("")'
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Rows:
     """Records of which each must have `width` fields; `expected` says why."""
@@ -157,22 +96,29 @@ class _Rows:
     dialect: Dialect
     expected: str
     width: int
-    chunks: Iterator[_Records]
+    chunks: Iterator[Records | Rows]
 
     def read(self, columns: Sequence[int]) -> Iterator[Block]:
         """Yield the fields at the positions `columns`."""
         chosen = [itemgetter(column) for column in columns]
-        for lines, fields in self.chunks:
-            if set(map(len, fields)) != {self.width}:
-                raise next(
-                    self._ragged(line, record)
-                    for line, record in zip(lines, fields, strict=True)
-                    if len(record) != self.width
-                )
-            yield Block(lines, [list(map(column, fields)) for column in chosen])
+        for chunk in self.chunks:
+            if isinstance(chunk, Rows):
+                self._check([chunk.lines[0]], [[column[0] for column in chunk.columns]])  # all are as wide
+                yield Block(chunk.lines, [column(chunk.columns) for column in chosen])
+            else:
+                self._check(chunk.lines, chunk.fields)
+                yield Block(chunk.lines, [list(map(column, chunk.fields)) for column in chosen])
+
+    def _check(self, lines: Sequence[int], fields: list[list[str]]) -> None:
+        if set(map(len, fields)) != {self.width}:
+            raise next(
+                self._ragged(line, record)
+                for line, record in zip(lines, fields, strict=True)
+                if len(record) != self.width
+            )
 
     def _ragged(self, line: int, record: list[str]) -> TandemError:
-        delimiter, n_lines = self.dialect.delimiter, _n_lines(record)
+        delimiter, n_lines = self.dialect.delimiter, n_lines_of(record)
         found = delimiter.join(record)[:CHARACTERS_SHOWN]
         fields = f"{len(record)} field{'s' if len(record) > 1 else ''}"
         spans = f", over {n_lines} lines: a quote may lack its partner" if n_lines > 1 else ""

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem.corpora.readers.entries import Entry, Notes, Source, TextColumns, one_by_one
+from tandem.corpora.readers.json_columns import columns_of_lines
 from tandem.corpora.readers.json_keys import Keys
 from tandem.corpora.readers.json_layouts import Layout, find_layout
 from tandem.corpora.readers.json_parsing import Batch, RawRecord, is_missing, kind_of, scalar_text, unexpected
 from tandem.corpora.readers.json_spans import read_spans
-from tandem.corpora.readers.json_streams import batches_of_lines, batches_of_values
+from tandem.corpora.readers.json_streams import batches_of_values
 from tandem.corpora.readers.table_entries import text_columns
+from tandem.corpora.readers.tables import Block
 from tandem.corpora.readers.text_files import open_text
 from tandem.corpora.readers.white_space import split_white
 from tandem.errors import TandemError
@@ -44,7 +46,7 @@ def open_json(path: Path, corpus: Corpus) -> Source:
     if corpus.format == "json" and layout.kind == "lines":
         layout = Layout("objects")
     is_lines = layout.kind == "lines"
-    batches = batches_of_lines(file, notes) if is_lines else batches_of_values(file, layout, notes)
+    batches = columns_of_lines(file, keys, notes) if is_lines else batches_of_values(file, layout, notes)
     pieces = _Reader(place=file.place, keys=keys, notes=notes).pieces(batches)
     return Source(
         place=file.place,
@@ -66,7 +68,7 @@ class _Reader:
     unseen: set[str] = field(default_factory=set)
     found: dict[str, None] = field(default_factory=dict)
 
-    def pieces(self, batches: Iterator[Batch]) -> Iterator[TextColumns | Entry]:
+    def pieces(self, batches: Iterator[Block | Batch]) -> Iterator[TextColumns | Entry]:
         """Yield an entry for each record, or columns of many."""
         keys = self.keys
         needed = {*keys.texts, *keys.labels.values(), *keys.tags.values(), *keys.spans.values()}
@@ -75,13 +77,13 @@ class _Reader:
             self.unseen.add(keys.group)
         n_records = 0
         for batch in batches:
-            block = keys.plain_block(batch)
-            if block is None:
-                yield from self._each(batch, n_records)
-            else:
+            block = batch if isinstance(batch, Block) else keys.plain_block(batch)
+            if block is not None:
                 self.unseen.clear()
                 yield text_columns(block, len(keys.text), tuple(keys.labels))
-            n_records += len(batch.values)
+            elif isinstance(batch, Batch):
+                yield from self._each(batch, n_records)
+            n_records += len(batch.rows)
         if not n_records:
             raise TandemError(f"{self.place}: holds no record; expected objects, one a line or all in one array")
         if missing := sorted(self.unseen & needed):

@@ -39,13 +39,17 @@ def batches_of_lines(file: TextFile, notes: Notes) -> Iterator[Batch]:
     """Yield the records of many lines at once, to the same effect as `read_lines`."""
     first = 1
     for lines in file.line_blocks():
-        following = first + len(lines)
-        values = parse_together(lines)
-        if values is None:
-            yield from _each_line(file, first, lines, notes)
-        else:
-            yield Batch(file.place, range(first, following), partial(repeat, None), values)
-        first = following
+        yield from batches_of_block(file, first, lines, notes)
+        first += len(lines)
+
+
+def batches_of_block(file: TextFile, first: int, lines: list[bytes], notes: Notes) -> Iterator[Batch]:
+    """Yield the records of the lines that begin with line `first`, if possible at once."""
+    values = parse_together(lines)
+    if values is None:
+        yield from _each_line(file, first, lines, notes)
+    else:
+        yield Batch(file.place, range(first, first + len(lines)), partial(repeat, None), values)
 
 
 def parse_together(lines: list[bytes]) -> list[object] | None:

@@ -68,19 +68,23 @@ class TextFile:
             yield last
 
     def line_blocks(self) -> Iterator[list[bytes]]:
-        """Yield the lines, many at a time, with the same ends as they have, in UTF-8 whatever the file is in.
+        """Yield the lines of `whole_lines`, many at a time, with their ends, which are LF, CR LF and CR alone."""
+        return (block.splitlines(keepends=True) for block in self.whole_lines())
+
+    def whole_lines(self) -> Iterator[bytes]:
+        """Yield many lines at a time, with the same ends as they have, in UTF-8 whatever the file is in.
 
         As `utf8_chunks`, it does not look whether all bytes decode.
         """
         pending: list[bytes] = []
         for chunk in self.utf8_chunks():
-            pending.append(chunk)
-            if b"\n" not in chunk and b"\r" not in chunk:
-                continue
-            lines = b"".join(pending).splitlines(keepends=True)
-            pending = [] if lines[-1].endswith(b"\n") else [lines.pop()]
-            yield lines
-        yield b"".join(pending).splitlines(keepends=True)
+            end = 1 + (chunk.rfind(b"\n") if b"\n" in chunk else chunk.rfind(b"\r", 0, -1))  # CR may go on with LF
+            if end:
+                yield b"".join([*pending, chunk[:end]])
+                pending = []
+            pending.append(chunk[end:])
+        if last := b"".join(pending):
+            yield last
 
     def utf8_chunks(self) -> Iterator[bytes]:
         """Yield its bytes, in UTF-8 whatever it is in; what does not decode is left to `decoded` or `check` to find."""

@@ -1,0 +1,97 @@
+"""Columns of plain JSON records, many at once: of each record only what a corpus asks for becomes an object.
+
+msgspec parses. In what nobody asks for, it lets a number of thousands of digits pass that `json_parsing` refuses, and
+bytes that are not UTF-8, which are looked for here; what else it refuses is read as before, or refused there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from typing import Annotated, Any
+
+from tandem.corpora.readers.entries import Notes
+from tandem.corpora.readers.json_keys import Keys
+from tandem.corpora.readers.json_parsing import LARGEST_WHOLE, Batch
+from tandem.corpora.readers.json_streams import batches_of_block
+from tandem.corpora.readers.tables import Block
+from tandem.corpora.readers.text_files import TextFile
+
+Columns = list[list[str]]
+
+_UNSURE_END = re.compile(rb"\n(?:(?<!\}\n)|(?!\{|\Z))")
+"""The end of a line that does not stand between `}` and `{`, where no object goes on."""
+
+
+def columns_of_lines(file: TextFile, keys: Keys, notes: Notes) -> Iterator[Block | Batch]:
+    """Yield the records of JSON Lines as columns of texts, labels and groups, and as batches where that fails.
+
+    The first block is a batch in any case: a small file costs no import.
+    """
+    first = 1
+    parse: Callable[[bytes], Columns | None] | None = None
+    for block in file.whole_lines():
+        if first > 1 and parse is None:
+            parse = columns_parser(keys)
+        columns = None if parse is None else parse(block)
+        if columns is None:
+            lines = block.splitlines(keepends=True)
+            yield from batches_of_block(file, first, lines, notes)
+            first += len(lines)
+        else:
+            rows = range(first, first + len(columns[0]))
+            yield Block(rows, columns)
+            first = rows.stop
+
+
+def columns_parser(keys: Keys) -> Callable[[bytes], Columns | None]:
+    """Return a function from whole lines to columns: texts, labels, the group; missing values are empty.
+
+    It returns None unless each line is certainly one object, with all keys, and with texts or whole numbers or null
+    under them (no number for a text); always so where words or spans are asked for.
+    """
+    import msgspec  # noqa: PLC0415 - small files do without
+
+    whole = Annotated[int, msgspec.Meta(ge=-LARGEST_WHOLE, le=LARGEST_WHOLE)]
+    others = (*keys.labels.values(), *([] if keys.group is None else [keys.group]))
+    kinds = {**dict.fromkeys(others, str | whole | None), **dict.fromkeys(keys.text, str | None)}
+    names = {key: f"key_{number}" for number, key in enumerate(kinds)}
+    try:
+        fields = [(names[key], kind, msgspec.field(name=key)) for key, kind in kinds.items()]
+        decoder = msgspec.json.Decoder(msgspec.defstruct("Plain", fields, gc=False))
+    except ValueError:  # a key that needs escapes
+        return lambda _: None
+    columns = [attrgetter(names[key]) for key in (*keys.text, *others)]
+    is_plain = keys.words is None and not keys.spans
+
+    def parse(block: bytes) -> Columns | None:
+        block = block.replace(b"\r\n", b"\n") if b"\r" in block else block
+        if not is_plain or not _is_object_a_line(block) or not _is_utf8(block):
+            return None
+        try:
+            records = decoder.decode_lines(block)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        if len(records) != block.count(b"\n"):  # a line holds two
+            return None
+        return [_texts(list(map(column, records))) for column in columns]
+
+    return parse
+
+
+def _is_object_a_line(block: bytes) -> bool:
+    is_whole = block[:1] == b"{" and block[-2:] == b"}\n"
+    return is_whole and b"\r" not in block and _UNSURE_END.search(block) is None
+
+
+def _is_utf8(block: bytes) -> bool:
+    try:
+        return block.isascii() or bool(block.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _texts(column: list[Any]) -> list[str]:
+    are_texts = set(map(type, column)) == {str}
+    return column if are_texts else ["" if value is None else str(value) for value in column]
