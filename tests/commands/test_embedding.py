@@ -26,9 +26,24 @@ def test_pieces_and_another_encoder(trained, tiny_encoder, capfdbinary):  # noqa
     assert np.array(row["vectors"]).shape == (4, 32)
 
 
+def test_similarities_are_a_table_of_cosines(trained, capsys):  # noqa: F811
+    texts = ["the film was fine", "a dull plot", "the film was fine"]
+    main(["embed", "--model", str(trained), *texts])
+    vectors = np.array([json.loads(line)["vector"] for line in capsys.readouterr().out.splitlines()])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    main(["embed", "--model", str(trained), "--similarities", *texts])
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["1", "2", "3"]
+    assert [line.split(maxsplit=4)[-1] for line in lines] == texts
+    found = np.array([[float(value) for value in line.split()[1:4]] for line in lines])
+    np.testing.assert_allclose(found, vectors @ vectors.T, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--similarities", "--npy", "a.npy", "fine"], "leave out --npy and --per-token, or --similarities"),
+        (["--similarities", "--per-token", "fine"], "leave out --npy and --per-token, or --similarities"),
         (["--npy", "a.npy", "--per-token", "fine"], "leave out --per-token, or --npy"),
         (["--pooling", "pooler", "fine"], "has no pooler"),
         ([" "], "line 1 holds no text"),

@@ -14,6 +14,7 @@ from tandem.errors import TandemError
 
 if TYPE_CHECKING:
     from tandem.serving.embedding import Embedder
+    from tandem.serving.inputs import Input
 
 
 def add_embed(commands: Any) -> None:
@@ -32,6 +33,9 @@ def add_embed(commands: Any) -> None:
     command.add_argument("--per-token", action="store_true", help="print `pieces` and a vector for each (`vectors`)")
     command.add_argument("--normalise", action="store_true", help="scale vectors to length 1")
     command.add_argument("--npy", type=Path, metavar="FILE", help="write an array to FILE in place of JSON Lines")
+    command.add_argument(
+        "--similarities", action="store_true", help="print a table of the texts' cosines in place of vectors"
+    )
     command.set_defaults(command=_embed)
 
 
@@ -40,8 +44,7 @@ def _embed(arguments: argparse.Namespace) -> None:
     from tandem.serving.door import cut  # noqa: PLC0415
     from tandem.serving.streaming import Sieve, Teller, write_rows  # noqa: PLC0415
 
-    if arguments.npy is not None and arguments.per_token:
-        raise TandemError("--npy holds one vector a text: leave out --per-token, or --npy")
+    _check(arguments)
     with ExitStack() as stack:
         inputs = stack.enter_context(open_inputs(arguments))
         embedder = _load(arguments)
@@ -54,11 +57,31 @@ def _embed(arguments: argparse.Namespace) -> None:
             for group in groups:
                 array.append(embedder.embed([given.text for given in group]))
                 teller.add(len(group))
+        elif arguments.similarities:
+            passed = [given for group in groups for given in group]
+            if sieve.error is None:
+                _print_similarities(embedder, passed)
+                teller.add(len(passed))
         else:
             write_rows(groups, lambda texts: _rows(embedder, texts, arguments.per_token), sys.stdout.buffer, teller)
         if sieve.error is not None:
             raise sieve.error
     teller.end(sieve.n_skipped)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.npy is not None and arguments.per_token:
+        raise TandemError("--npy holds one vector a text: leave out --per-token, or --npy")
+    if arguments.similarities and (arguments.npy is not None or arguments.per_token):
+        raise TandemError("--similarities prints a table alone: leave out --npy and --per-token, or --similarities")
+
+
+def _print_similarities(embedder: Embedder, inputs: list[Input]) -> None:
+    from tandem.serving.similarities import cosines, table_lines  # noqa: PLC0415
+
+    texts = [given.text for given in inputs]
+    for line in table_lines([given.row for given in inputs], texts, cosines(embedder.embed(texts))):
+        sys.stdout.write(f"{line}\n")
 
 
 def _flaw_of(text: str) -> str | None:
