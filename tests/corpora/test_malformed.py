@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import importlib
 import json
 import os
 import socket
+import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import ascii_uppercase
@@ -40,6 +42,7 @@ TABLE_OF_WORDS = {"words": "word", "sentence": "mark", "tags": {"names": "tag"}}
 TABLE_OF_SENTENCES = {"words": "words", "tags": {"names": "tags"}}
 JSON_WORDS = {"words": "words", "tags": {"names": "tags"}}
 SPANS = {"text": "text", "spans": {"names": "spans"}}
+NOBODY = 65534
 CSV = "text,label\nA film.,good\nAnother.,bad\n"
 JSONL = '{"text": "A film.", "label": "good"}\n{"text": "Another.", "label": "bad"}\n'
 CONLL = "Anna B-per\nsings O\n\nBen B-per\nO O\n"
@@ -875,11 +878,26 @@ def test_bombs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> No
     check(tmp_path / str(BOMBS[case].name), BOMBS[case], TEXTS)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.fixture
+def unprivileged(tmp_path: Path) -> Iterator[Path]:
+    """A folder, and no more rights than any user has: root, who may read everything, becomes nobody meanwhile."""
+    if os.geteuid() != 0:
+        yield tmp_path
+        return
+    importlib.import_module("python_calamine")  # nobody may be kept from the folder of the installed packages
+    with tempfile.TemporaryDirectory() as folder:  # `tmp_path` is root's alone
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(0)
+
+
 @pytest.mark.parametrize("format_", ["auto", *FORMATS])
 @pytest.mark.parametrize("locks_folder", [False, True])
-def test_no_permission(tmp_path: Path, format_: str, locks_folder: bool) -> None:
-    path = tmp_path / "folder" / "a.xlsx"
+def test_no_permission(unprivileged: Path, format_: str, locks_folder: bool) -> None:
+    path = unprivileged / "folder" / "a.xlsx"
 
     def write_locked(path: Path) -> None:
         path.parent.mkdir()

@@ -22,8 +22,9 @@ from sklearn.metrics import (
 )
 
 from tandem.artifacts import read_jsonl
+from tandem.evaluation.class_counts import class_counts
+from tandem.evaluation.entity_counts import entity_counts
 from tandem.evaluation.formats import PREDICTIONS as FORMAT
-from tandem.evaluation.text_counts import class_counts, entity_counts
 from tests.evaluation.made_up import random_tags
 
 PREDICTIONS = Path(__file__).parents[2] / "data/evaluate/predictions"

@@ -124,3 +124,14 @@ def test_groups_keep_their_numbers_from_batch_to_batch(tiny_encoder):
     packer = Packer(load_tokenizer(tiny_encoder), settings, Vocabularies(kinds={}, names={}, train_names={}))
     packed = [packer.pack([Record(row=1, text="x", group=name)])[0].text_groups.tolist() for name in ("a", "b", "a")]
     assert packed == [[0], [1], [0]]
+
+
+def test_whether_words_stand_in_texts(tiny_encoder):
+    settings = TokenizeAlign(max_length=16, stride=4, long_texts="windows", subwords="first")
+    packer = Packer(load_tokenizer(tiny_encoder), settings, Vocabularies(kinds={}, names={}, train_names={}))
+    text = Record(row=1, text="a film")
+    listed = Record(row=1, words=("a", "film"))
+    within = Record(row=1, text="a film", words=("a", "film"), starts=(0, 2))
+    of_text, of_listed, of_within = (packer.pack([record])[0] for record in (text, listed, within))
+    assert Shelf((of_text, of_within)).has_words_in_texts
+    assert not Shelf((of_text, of_listed)).has_words_in_texts

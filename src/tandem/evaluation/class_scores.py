@@ -25,9 +25,10 @@ import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
 from tandem.evaluation.calibration import N_BINS, confidence_bins, error_of_gaps
+from tandem.evaluation.class_counts import class_counts
 from tandem.evaluation.predicting import Predictions
 from tandem.evaluation.span_counts import Booleans
-from tandem.evaluation.text_counts import Counts, Part, Reals, Row, Scored, class_counts, ratio
+from tandem.evaluation.text_counts import Counts, Part, Reals, Row, Scored, ratio
 from tandem.tokens.ragged import Ints
 
 HEADLINE = (

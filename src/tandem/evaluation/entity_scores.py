@@ -18,19 +18,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tandem.evaluation.entity_counts import agreeing, count_entities
 from tandem.evaluation.predicting import Predictions
 from tandem.evaluation.span_counts import Booleans, Spans, Tagged, agreement, same_spans, spans_in, tag_table
 from tandem.evaluation.surfaces import Surfaces
-from tandem.evaluation.text_counts import (
-    Counts,
-    Reals,
-    Row,
-    Scored,
-    agreeing,
-    count_entities,
-    counted,
-    ratio,
-)
+from tandem.evaluation.text_counts import Counts, Reals, Row, Scored, counted, ratio
 from tandem.tokens.ragged import Ints
 
 HEADLINE = (

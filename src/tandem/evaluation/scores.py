@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from tandem.evaluation.class_counts import class_counts
 from tandem.evaluation.class_scores import score_classes
 from tandem.evaluation.entity_scores import score_entities, tagged_words
 from tandem.evaluation.predicting import Predictions
 from tandem.evaluation.span_counts import same_spans, spans_in
-from tandem.evaluation.text_counts import Row, Scored, class_counts
+from tandem.evaluation.text_counts import Row, Scored
 
 __all__ = ["SCORERS", "Row", "Scored", "quick_f1", "score_classes", "score_entities", "tag_sequences"]
 

@@ -8,7 +8,7 @@ Shapes: `texts`, `sorts`, `columns` (what is counted), `resamples`. Weights are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -16,15 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tandem.evaluation.span_counts import Booleans, Spans, Tagged, agreement, number_tags, same_spans, spans_in, tagged
 from tandem.tokens.ragged import Ints
 
 Reals = NDArray[np.float64]
 Formula = Callable[[Reals], dict[str, Reals]]
 """From sums (resamples, columns) to each score (resamples,)."""
-
-_MANY = 64
-"""Columns from which on equal rows are kept once."""
 
 
 class Part(NamedTuple):
@@ -128,107 +124,6 @@ def counted(columns: Mapping[str, NDArray[Any]], formula: Callable[[dict[str, Re
     table = np.column_stack([np.asarray(column, dtype=np.float64) for column in columns.values()])
     names = tuple(columns)
     return Counts(len(table), (Part(table, lambda sums: formula(dict(zip(names, sums.T, strict=True)))),))
-
-
-def class_counts(gold: Ints, answers: Ints, n_labels: int) -> Counts:
-    """Count right and wrong answers, which are numbers of `n_labels` labels: (texts,) each."""
-    cells, sorts = np.unique(gold * n_labels + answers, return_inverse=True)
-    actual, answered = np.divmod(cells, n_labels)
-    labels = np.arange(n_labels)
-    is_gold, is_answer = actual[:, None] == labels, answered[:, None] == labels
-    rows = np.concatenate([is_gold & is_answer, is_gold, is_answer], axis=1).astype(np.float64)
-    is_wide = rows.shape[1] > _MANY
-    return Counts(len(gold), (Part(rows if is_wide else rows[sorts], _class_scores, sorts if is_wide else None),))
-
-
-def _class_scores(sums: Reals) -> dict[str, Reals]:
-    """scikit-learn's scores, from what is right, actual and answered of each label: (resamples, 3 * labels)."""
-    right, actual, answered = np.split(sums, 3, axis=1)
-    total, n_right = actual.sum(axis=1), right.sum(axis=1)
-    precision, recall = ratio(right, answered), ratio(right, actual)
-    f1 = ratio(2 * right, actual + answered)
-    shares = ratio(actual, total[:, None])
-    accuracy = ratio(n_right, total)
-    covariance = n_right * total - (actual * answered).sum(axis=1)
-    spreads = [total**2 - (column**2).sum(axis=1) for column in (actual, answered)]
-    return {
-        "accuracy": accuracy,
-        "balanced_accuracy": ratio(recall.sum(axis=1), (actual > 0).sum(axis=1)),
-        "macro_precision": precision.mean(axis=1),
-        "macro_recall": recall.mean(axis=1),
-        "macro_f1": f1.mean(axis=1),
-        "weighted_precision": (shares * precision).sum(axis=1),
-        "weighted_recall": accuracy,
-        "weighted_f1": (shares * f1).sum(axis=1),
-        "micro_f1": accuracy,
-        "mcc": ratio(covariance, np.sqrt(spreads[0]) * np.sqrt(spreads[1])),
-    }
-
-
-def entity_counts(gold: Sequence[Sequence[str]], answers: Sequence[Sequence[str]]) -> Counts:
-    """Count the entities of texts, given as the tags of each one's words; both sides have the same words.
-
-    Raises `ValueError` if they have not.
-    """
-    sizes = [len(tags) for tags in gold]
-    if sizes != [len(tags) for tags in answers]:
-        raise ValueError("the gold and the predicted tags are of different texts: their numbers of words differ")
-    names: dict[str, int] = {}
-    columns = number_tags(gold, names), number_tags(answers, names)
-    texts = np.repeat(np.arange(len(sizes)), sizes)
-    kinds: dict[str, int] = {}
-    actual, predicted = (tagged(tuple(names), column, texts, kinds) for column in columns)
-    return count_entities(actual, predicted, columns[0] == columns[1], n_texts=len(sizes))
-
-
-def count_entities(gold: Tagged, answers: Tagged, right: Booleans, *, n_texts: int) -> Counts:
-    """Count the entities of tagged words; `right` (words,) is where the tags agree."""
-    texts = gold.texts
-    actual, predicted = spans_in(gold), spans_in(answers)
-    loose = agreement(actual, predicted)
-
-    def by_text(spans: Spans, kept: Booleans | None = None) -> Ints:
-        starts = spans.starts if kept is None else spans.starts[kept]
-        return np.bincount(texts[starts], minlength=n_texts)
-
-    legal, legally = actual.keep(actual.is_legal), predicted.keep(predicted.is_legal)
-    return counted(
-        {
-            "words": np.bincount(texts, minlength=n_texts),
-            "right": np.bincount(texts[right], minlength=n_texts),
-            "actual": by_text(legal),
-            "predicted": by_text(legally),
-            "correct": by_text(legally, same_spans(legal, legally)),
-            "loose_actual": by_text(actual),
-            "loose_predicted": by_text(predicted),
-            "loose_correct": by_text(predicted, loose.correct),
-            "exact": by_text(predicted, loose.exact),
-            "matched": by_text(predicted, loose.matched),
-            "typed": by_text(predicted, loose.typed),
-        },
-        _entity_scores,
-    )
-
-
-def _entity_scores(sums: dict[str, Reals]) -> dict[str, Reals]:
-    loose = sums["loose_predicted"], sums["loose_actual"]
-    return {
-        **agreeing("", sums["correct"], sums["predicted"], sums["actual"]),
-        "token_accuracy": ratio(sums["right"], sums["words"]),
-        **agreeing("conlleval_", sums["loose_correct"], *loose),
-        **agreeing("partial_", (sums["exact"] + sums["matched"]) / 2, *loose),
-        **agreeing("exact_", sums["exact"], *loose),
-        **agreeing("type_", sums["typed"], *loose),
-    }
-
-
-def agreeing(prefix: str, right: Reals, predicted: Reals, actual: Reals) -> dict[str, Reals]:
-    """Precision, recall and F1 from counts, under names with a prefix."""
-    return {
-        f"{prefix}precision": ratio(right, predicted),
-        f"{prefix}recall": ratio(right, actual),
-        f"{prefix}f1": ratio(2 * right, predicted + actual),
-    }
 
 
 def ratio(part: Reals, whole: ArrayLike) -> Reals:

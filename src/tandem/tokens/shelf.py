@@ -82,6 +82,11 @@ class Shelf:
         return np.where(groups < 0, np.arange(self.n_texts), self.n_texts + first_groups[stores] + groups)
 
     @property
+    def has_words_in_texts(self) -> bool:
+        """Whether a corpus has its words where they stand in running texts, rather than in lists."""
+        return any((store.word_begins[:1] >= 0).any() for store in self.stores)
+
+    @property
     def n_texts(self) -> int:
         """Number of texts."""
         return int(self.first_texts[-1])

@@ -129,11 +129,6 @@ def _check(train: Examples) -> None:
             )
 
 
-def has_words_in_texts(examples: Examples) -> bool:
-    """Whether words are tagged where they stand in running texts, rather than in lists of words."""
-    return any((store.word_begins[:1] >= 0).any() for store in examples.shelf.stores)
-
-
 def _card(params: Params, train: Examples) -> dict[str, Any]:
     windows = train.shelf.stores[0].meta
     return {
@@ -144,5 +139,5 @@ def _card(params: Params, train: Examples) -> dict[str, Any]:
         "stride": windows.stride,
         "long_texts": windows.long_texts,
         "subwords": windows.subwords,
-        "words_in_texts": has_words_in_texts(train),
+        "words_in_texts": train.shelf.has_words_in_texts,
     }

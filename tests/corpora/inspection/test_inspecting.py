@@ -138,6 +138,7 @@ def test_lengths_in_pieces_come_from_the_counter(tmp_path):
     inspection = inspect(path, Settings(count_pieces=count, max_length=16))
     assert inspection.lengths.quantiles()["pieces"]["max"] == 32
     assert inspection.beyond == 1
+    assert inspection.as_dict()["beyond_share"] == 1 / 42
     assert finding(inspection, "beyond_max_length").rows == [42]
     assert finding(inspection, "beyond_max_length").severity == "info"
     unknown = finding(inspection, "unknown_pieces")

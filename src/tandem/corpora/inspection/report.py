@@ -51,6 +51,11 @@ class Inspection:
         return 0 if self.max_length is None else self.lengths.n_beyond("pieces", self.max_length)
 
     @property
+    def beyond_share(self) -> float:
+        """The share of the texts that are longer than that."""
+        return self.beyond / max(1, self.kept)
+
+    @property
     def unknown_share(self) -> float:
         """The share of the pieces that stand for something unknown."""
         return self.unknown_pieces / max(1, self.lengths.total("pieces"))
@@ -81,6 +86,7 @@ class Inspection:
             "pieces": self.lengths.total("pieces") if has_pieces else None,
             "max_length": self.max_length,
             "beyond_max_length": self.beyond if has_pieces and self.max_length else None,
+            "beyond_share": self.beyond_share if has_pieces and self.max_length else None,
             "unknown_share": self.unknown_share if has_pieces else None,
             "labels": {task: dict(counts) for task, counts in self.labels.items()},
             "schemes": {task: schemes._asdict() for task, schemes in self.schemes.items()},

@@ -124,9 +124,9 @@ def _lengths(inspection: Inspection) -> RenderableType:
         return table
     told = [f"{inspection.unknown_share:.2%} of the pieces are unknown to the tokenizer"]
     if inspection.max_length is not None:
-        share = inspection.beyond / max(1, inspection.kept)
         told = [
-            f"{share:.1%} of the {inspection.unit} exceed {inspection.max_length} pieces ({inspection.beyond:,})",
+            f"{inspection.beyond_share:.1%} of the {inspection.unit} exceed {inspection.max_length} pieces "
+            f"({inspection.beyond:,})",
             *told,
         ]
     return Group(table, Text("; ".join(told)))
