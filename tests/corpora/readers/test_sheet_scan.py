@@ -56,6 +56,8 @@ def test_within_a_range_of_rows(tmp_path: Path) -> None:
     ("far", "expected"),
     [
         ("XFD1048576", True),
+        ("XFD4095", False),
+        ("XFD4097", True),
         ("ZZ1048576", True),
         ("AA3", False),
         ("XFD9", False),
@@ -69,5 +71,25 @@ def test_a_far_cell_is_seen_wherever_it_stands(
     row = far.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     cell = f'<row r="{row}"><c r="{far}" t="inlineStr"><is><t>x</t></is></c></row>'
     path = save_sheet_xml(tmp_path / "a.xlsx", ROWS + cell)
+    monkeypatch.setattr(sheet_scan, "CHUNK_BYTES", chunk_bytes)
+    assert is_vast(path) == expected
+
+
+@pytest.mark.parametrize("chunk_bytes", [40, 100, 1 << 20])
+@pytest.mark.parametrize(
+    ("far", "expected"),
+    [
+        (("A1048576", "ZZ3"), True),
+        (("ZZ3", "A100000"), True),
+        (("A90000", "ZZ3"), False),
+        (("A99999999", "B3"), True),
+        (("B1048576", "Z3"), False),
+    ],
+)
+def test_far_cells_are_seen_in_any_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int, far: tuple[str, ...], expected: bool
+) -> None:
+    cells = "".join(f'<c r="{reference}" t="inlineStr"><is><t>x</t></is></c>' for reference in far)
+    path = save_sheet_xml(tmp_path / "a.xlsx", f'<row r="2">{cells}</row>' + ROWS)
     monkeypatch.setattr(sheet_scan, "CHUNK_BYTES", chunk_bytes)
     assert is_vast(path) == expected
