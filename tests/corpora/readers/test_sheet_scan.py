@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tandem.corpora.readers import sheet_scan
-from tandem.corpora.readers.sheet_scan import is_vast, scan_first_sheet
+from tandem.corpora.readers.sheet_scan import check_order, is_vast, scan_first_sheet
 from tests.corpora.workbooks import save_sheet_xml
 
 ROWS = (
@@ -93,3 +93,16 @@ def test_far_cells_are_seen_in_any_order(
     path = save_sheet_xml(tmp_path / "a.xlsx", f'<row r="2">{cells}</row>' + ROWS)
     monkeypatch.setattr(sheet_scan, "CHUNK_BYTES", chunk_bytes)
     assert is_vast(path) == expected
+
+
+@pytest.mark.parametrize("chunk_bytes", [40, 100, 1 << 20])
+def test_rows_in_another_order_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int) -> None:
+    monkeypatch.setattr(sheet_scan, "CHUNK_BYTES", chunk_bytes)
+    check_order(save_sheet_xml(tmp_path / "a.xlsx", "".join(f'<row r="{n}"></row>' for n in range(1, 99))))
+    for numbers, message in (
+        ((1, 1048576, 3), "row 3 comes after row 1048576"),
+        ((1, 2, 2), "row 2 comes after row 2"),
+    ):
+        path = save_sheet_xml(tmp_path / "b.xlsx", "".join(f'<row spans="1:2" r="{number}"/>' for number in numbers))
+        with pytest.raises(ValueError, match=message):
+            check_order(path)

@@ -28,6 +28,7 @@ _BLANK = re.compile(rb"<t>(" + _SPACES + rb")</t>")
 _FORMULA = re.compile(rb"<f[\s/>]")
 _ROW = re.compile(rb"<row\b([^>]*)>(.*?)</row>", re.DOTALL)
 _NUMBERED_ROW = re.compile(rb'<row\b[^>]*?\br="()(\d+)"')
+_ROW_NUMBER = re.compile(rb'row\b[^<>]*?\br="(\d+)"')
 _CELL = re.compile(rb"<c\b([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
 _REACH = re.compile(rb'<(?:\w+:)?dimension ref="[A-Z]{1,3}\d{1,7}:([A-Z]{1,3})(\d{1,7})"')
 _FAR_CELL = re.compile(rb'r="([A-Z]{2,}|(?=[A-Z]?\d{7})[A-Z]?)(\d+)"')
@@ -86,6 +87,17 @@ def is_vast(path: Path) -> bool:
     highest = MOST_CELLS // width
     high_cell = re.compile(rb'r="[A-Z]*(\d{%d,})"' % len(str(highest)))
     return any(int(cell[1]) > highest for chunk in _overlapping_chunks(path) for cell in high_cell.finditer(chunk))
+
+
+def check_order(path: Path) -> None:
+    """Raise `ValueError` if a row of the first worksheet has no higher number than the one before it."""
+    before = 0
+    for number, chunk in enumerate(_overlapping_chunks(path)):
+        for row in _ROW_NUMBER.finditer(chunk):
+            is_repeated = number > 0 and row.end() <= _LONGEST_REFERENCE
+            if int(row[1]) <= before and not is_repeated:
+                raise ValueError(f"row {int(row[1])} comes after row {before}")
+            before = int(row[1])
 
 
 def _overlapping_chunks(path: Path) -> Iterator[bytes]:
