@@ -190,6 +190,12 @@ def far_cell(reference: str) -> Callable[[Path], object]:
     return lambda path: save_sheet_xml(path, xml)
 
 
+def far_row_above(path: Path) -> object:
+    """A workbook whose last possible row and a far column come first."""
+    cells = '<row r="1048576"><c r="A1048576"/></row><row r="2"><c r="ZZ2" t="inlineStr"><is><t>x</t></is></c></row>'
+    return save_sheet_xml(path, cells)
+
+
 def merged_cells(path: Path) -> None:
     book = openpyxl.Workbook()
     for row in (*ROWS, ("A third.", "good"), ("A fourth.", "bad")):
@@ -432,6 +438,7 @@ WORKBOOKS = {
     "an empty sheet": refused(workbook(), "sheet 'Sheet' is empty; expected a header row"),
     "header alone": refused(workbook(ROWS[0]), "sheet 'Sheet' holds a header row alone"),
     "a hidden sheet": refused(hidden_sheet, "sheet 'Sheet' is hidden"),
+    "a far row above the others": refused(far_row_above, "is truncated or damaged (row 2 comes after row 1048576)"),
     "a cell in the last column": counted(far_cell("XFD50"), kept=2, engine="calamine"),
     "a cell under the last row": refused(
         far_cell("A999999999"), "is truncated or damaged (it has cells under row 1,000)"

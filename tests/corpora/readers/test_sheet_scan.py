@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tandem.corpora.readers import sheet_scan
-from tandem.corpora.readers.sheet_scan import is_vast, scan_first_sheet
+from tandem.corpora.readers.sheet_scan import check_order, is_vast, scan_first_sheet
 from tests.corpora.workbooks import save_sheet_xml
 
 ROWS = (
@@ -56,6 +56,8 @@ def test_within_a_range_of_rows(tmp_path: Path) -> None:
     ("far", "expected"),
     [
         ("XFD1048576", True),
+        ("XFD4095", False),
+        ("XFD4097", True),
         ("ZZ1048576", True),
         ("AA3", False),
         ("XFD9", False),
@@ -71,3 +73,36 @@ def test_a_far_cell_is_seen_wherever_it_stands(
     path = save_sheet_xml(tmp_path / "a.xlsx", ROWS + cell)
     monkeypatch.setattr(sheet_scan, "CHUNK_BYTES", chunk_bytes)
     assert is_vast(path) == expected
+
+
+@pytest.mark.parametrize("chunk_bytes", [40, 100, 1 << 20])
+@pytest.mark.parametrize(
+    ("far", "expected"),
+    [
+        (("A1048576", "ZZ3"), True),
+        (("ZZ3", "A100000"), True),
+        (("A90000", "ZZ3"), False),
+        (("A99999999", "B3"), True),
+        (("B1048576", "Z3"), False),
+    ],
+)
+def test_far_cells_are_seen_in_any_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int, far: tuple[str, ...], expected: bool
+) -> None:
+    cells = "".join(f'<c r="{reference}" t="inlineStr"><is><t>x</t></is></c>' for reference in far)
+    path = save_sheet_xml(tmp_path / "a.xlsx", f'<row r="2">{cells}</row>' + ROWS)
+    monkeypatch.setattr(sheet_scan, "CHUNK_BYTES", chunk_bytes)
+    assert is_vast(path) == expected
+
+
+@pytest.mark.parametrize("chunk_bytes", [40, 100, 1 << 20])
+def test_rows_in_another_order_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int) -> None:
+    monkeypatch.setattr(sheet_scan, "CHUNK_BYTES", chunk_bytes)
+    check_order(save_sheet_xml(tmp_path / "a.xlsx", "".join(f'<row r="{n}"></row>' for n in range(1, 99))))
+    for numbers, message in (
+        ((1, 1048576, 3), "row 3 comes after row 1048576"),
+        ((1, 2, 2), "row 2 comes after row 2"),
+    ):
+        path = save_sheet_xml(tmp_path / "b.xlsx", "".join(f'<row spans="1:2" r="{number}"/>' for number in numbers))
+        with pytest.raises(ValueError, match=message):
+            check_order(path)

@@ -28,10 +28,11 @@ _BLANK = re.compile(rb"<t>(" + _SPACES + rb")</t>")
 _FORMULA = re.compile(rb"<f[\s/>]")
 _ROW = re.compile(rb"<row\b([^>]*)>(.*?)</row>", re.DOTALL)
 _NUMBERED_ROW = re.compile(rb'<row\b[^>]*?\br="()(\d+)"')
+_ROW_NUMBER = re.compile(rb'row\b[^<>]*?\br="(\d+)"')
 _CELL = re.compile(rb"<c\b([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
 _REACH = re.compile(rb'<(?:\w+:)?dimension ref="[A-Z]{1,3}\d{1,7}:([A-Z]{1,3})(\d{1,7})"')
-_BEYOND_Z = re.compile(rb'r="([A-Z]{2,})(\d+)"')
-_FAR_ROW = re.compile(rb'\br="[A-Z]*\d{8,}"')
+_FAR_CELL = re.compile(rb'r="([A-Z]{2,}|(?=[A-Z]?\d{7})[A-Z]?)(\d+)"')
+"""One beyond column Z, or in a row of seven digits or more."""
 _LONGEST_REFERENCE = 32
 _REFERENCE = re.compile(rb'\br="([A-Z]*)(\d+)"')
 
@@ -67,22 +68,46 @@ def scan_first_sheet(path: Path) -> SpecialCells:
 def is_vast(path: Path) -> bool:
     """Say whether a grid of all cells of the first worksheet may be too much for memory; raises as the scan does.
 
-    Told from the range that the sheet states, from its last rows, and from every cell beyond column Z.
+    Told from the range that the sheet states and from its cells, in whatever order they stand: 26 columns of less than
+    a million rows are not vast, so the cells beyond these are looked at, and all rows only if there are more columns.
     """
-    width, height, overlap = 26, 0, b""
+    width, height, is_head = 26, 0, True
+    for chunk in _overlapping_chunks(path):
+        cells = _FAR_CELL.findall(chunk)
+        if is_head:
+            end = chunk.find(b"sheetData")
+            cells += _REACH.findall(chunk[:end] if end >= 0 else chunk)
+            is_head = end < 0
+        width = max([width, *(_column_index(letters) + 1 for letters in {letters for letters, _ in cells})])
+        height = max([height, *(int(row) for _, row in cells)])
+        if width * height > MOST_CELLS:
+            return True
+    if width == 26:
+        return False
+    highest = MOST_CELLS // width
+    high_cell = re.compile(rb'r="[A-Z]*(\d{%d,})"' % len(str(highest)))
+    return any(int(cell[1]) > highest for chunk in _overlapping_chunks(path) for cell in high_cell.finditer(chunk))
+
+
+def check_order(path: Path) -> None:
+    """Raise `ValueError` if a row of the first worksheet has no higher number than the one before it."""
+    before = 0
+    for number, chunk in enumerate(_overlapping_chunks(path)):
+        for row in _ROW_NUMBER.finditer(chunk):
+            is_repeated = number > 0 and row.end() <= _LONGEST_REFERENCE
+            if int(row[1]) <= before and not is_repeated:
+                raise ValueError(f"row {int(row[1])} comes after row {before}")
+            before = int(row[1])
+
+
+def _overlapping_chunks(path: Path) -> Iterator[bytes]:
+    """Yield the first worksheet's XML in chunks, of which one holds each reference whole."""
+    overlap = b""
     with zipfile.ZipFile(path) as archive, archive.open(_first_part(archive)) as stream:
         while data := stream.read(CHUNK_BYTES):
             chunk = overlap + data
             overlap = chunk[-_LONGEST_REFERENCE:]
-            if _FAR_ROW.search(chunk, max(0, chunk.rfind(b"<row"))):
-                return True
-            cells = [*_REACH.findall(chunk), *_NUMBERED_ROW.findall(chunk, max(0, chunk.rfind(b"<row")))]
-            cells += _BEYOND_Z.findall(chunk)
-            width = max([width, *(_column_index(letters) + 1 for letters in {letters for letters, _ in cells})])
-            height = max([height, *(int(row) for _, row in cells)])
-            if width * height > MOST_CELLS:
-                return True
-    return False
+            yield chunk
 
 
 def _first_part(archive: zipfile.ZipFile) -> str:

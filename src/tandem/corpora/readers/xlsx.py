@@ -19,7 +19,7 @@ import python_calamine
 
 from tandem.corpora.readers.cell_texts import cell_text, is_moment
 from tandem.corpora.readers.entries import Notes, Source
-from tandem.corpora.readers.sheet_scan import Kind, SpecialCells, is_vast, scan_first_sheet
+from tandem.corpora.readers.sheet_scan import Kind, SpecialCells, check_order, is_vast, scan_first_sheet
 from tandem.corpora.readers.table_entries import table_source
 from tandem.corpora.readers.tables import Block, Table
 from tandem.corpora.readers.workbook_files import MOST_ROWS, UNREADABLE, check_workbook, damaged, hidden
@@ -182,6 +182,7 @@ def _read(path: Path) -> tuple[str, tuple[list[str], int, Iterator[Cells]]]:
     if not is_vast(path):  # calamine keeps every cell up to the last one in memory, the empty ones, too
         with suppress(python_calamine.CalamineError):
             return "calamine", _read_by_calamine(path)
+    check_order(path)  # openpyxl leaves out a row that comes too late
     return "openpyxl", read_rows(path)
 
 
