@@ -151,6 +151,17 @@ def test_the_first_row_alone_says_the_format(tmp_path):
     assert (tmp_path / "rows.jsonl").read_text() == '{"a":1,"format_version":3}\n{"a":2}\n'
 
 
+def test_files_laid_end_to_end_are_one(tmp_path):
+    for name in ("one", "other"):
+        write_jsonl(tmp_path / name, [{"a": name}, {"a": 2}], FORMAT)
+    whole = tmp_path / "rows.jsonl"
+    whole.write_bytes((tmp_path / "one").read_bytes() + (tmp_path / "other").read_bytes())
+    assert list(read_jsonl(whole, FORMAT)) == [{"a": "one"}, {"a": 2}, {"a": "other"}, {"a": 2}]
+    whole.write_bytes(whole.read_bytes() + b'{"a":3,"format_version":4}\n')
+    with pytest.raises(TandemError, match="format version 4, this Tandem reads 3"):
+        list(read_jsonl(whole, FORMAT))
+
+
 @pytest.mark.parametrize(("found", "said"), [(2, "make"), (4, "update Tandem, or make"), (None, "make"), ("3", "make")])
 def test_another_format_is_told_with_both_versions_and_the_remedy(tmp_path, found, said):
     (tmp_path / "rows.jsonl").write_text(json.dumps({"format_version": found}))

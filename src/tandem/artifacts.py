@@ -2,7 +2,8 @@
 
 JSON has sorted keys and floats of six significant digits; JSON Lines go through orjson; arrays are npy.
 Every file is written beside its target and renamed, so that a reader never meets half of one. What another stage or
-command reads says which format it has: JSON in a key, JSON Lines in the same key of the first row alone.
+command reads says which format it has: JSON in a key, JSON Lines in the same key of the first row, so that files laid
+end to end are one.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ def read_jsonl(path: Path, form: Format) -> Iterator[dict[str, Any]]:
         with path.open("rb") as handle:
             for number, line in enumerate(handle, start=1):
                 row = _parsed(path, number, line)
-                if number == 1:
+                if number == 1 or FORMAT_KEY in row:
                     form.check(path, row.pop(FORMAT_KEY, None))
                 yield row
     except FileNotFoundError as error:
