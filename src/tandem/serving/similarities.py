@@ -18,7 +18,7 @@ def cosines(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     exact = vectors.astype(np.float64)
     lengths = np.linalg.norm(exact, axis=1, keepdims=True)
     directions = exact / np.where(lengths > 0, lengths, 1.0)
-    return directions @ directions.T  # type: ignore[no-any-return]
+    return directions @ directions.T
 
 
 def table_lines(rows: Sequence[int], texts: Sequence[str], table: NDArray[np.float64]) -> Iterator[str]:
