@@ -18,6 +18,7 @@ from tests.model.references import random_batch
 
 SCRATCH = Scratch(
     vocabulary_size=97,
+    lower_case=True,
     hidden_width=32,
     n_heads=4,
     n_layers=2,
