@@ -52,6 +52,11 @@ def test_every_text_is_in_one_split_and_none_leaks(project):
         split = metrics(project, f"split/{corpus}")
         assert sum(split["sizes"].values()) == metrics(project, f"clean/{corpus}")["kept"] == kept
         assert set(split["leakage"].values()) == {0}
+    found = metrics(project, "check_leakage")
+    assert (found["exact"], found["train_texts"]) == (
+        0,
+        {corpus: metrics(project, f"split/{corpus}")["sizes"]["train"] for corpus in ("reviews", "entities")},
+    )
 
 
 def test_the_repository_holds_no_trace_of_the_machine(project):
