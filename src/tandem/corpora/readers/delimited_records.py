@@ -19,7 +19,7 @@ from tandem.errors import TandemError
 
 RECORDS_AT_ONCE = 512
 BLOCKS_AT_ONCE = 4
-CAREFUL_BYTES = 1 << 20
+CAREFUL_BYTES = 1 << 19
 """So much of a file is read carefully in any case: a small one costs no import."""
 
 

@@ -6,7 +6,6 @@ bytes that are not UTF-8, which are looked for here; what else it refuses is rea
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Annotated, Any
@@ -14,14 +13,11 @@ from typing import Annotated, Any
 from tandem.corpora.readers.entries import Notes
 from tandem.corpora.readers.json_keys import Keys
 from tandem.corpora.readers.json_parsing import LARGEST_WHOLE, Batch
-from tandem.corpora.readers.json_streams import batches_of_block
+from tandem.corpora.readers.json_streams import MARK, MARKED, batches_of_block
 from tandem.corpora.readers.tables import Block
 from tandem.corpora.readers.text_files import TextFile
 
 Columns = list[list[str]]
-
-_UNSURE_END = re.compile(rb"\n(?:(?<!\}\n)|(?!\{|\Z))")
-"""The end of a line that does not stand between `}` and `{`, where no object goes on."""
 
 
 def columns_of_lines(file: TextFile, keys: Keys, notes: Notes) -> Iterator[Block | Batch]:
@@ -59,7 +55,7 @@ def columns_parser(keys: Keys) -> Callable[[bytes], Columns | None]:
     names = {key: f"key_{number}" for number, key in enumerate(kinds)}
     try:
         fields = [(names[key], kind, msgspec.field(name=key)) for key, kind in kinds.items()]
-        decoder = msgspec.json.Decoder(msgspec.defstruct("Plain", fields, gc=False))
+        decoder = msgspec.json.Decoder(list[msgspec.defstruct("Plain", fields, gc=False) | int])  # type: ignore[misc]
     except ValueError:  # a key that needs escapes
         return lambda _: None
     columns = [attrgetter(names[key]) for key in (*keys.text, *others)]
@@ -67,22 +63,21 @@ def columns_parser(keys: Keys) -> Callable[[bytes], Columns | None]:
 
     def parse(block: bytes) -> Columns | None:
         block = block.replace(b"\r\n", b"\n") if b"\r" in block else block
-        if not is_plain or not _is_object_a_line(block) or not _is_utf8(block):
+        if not is_plain or b"\r" in block or MARK in block or block[-1:] != b"\n" or not _is_utf8(block):
             return None
+        lines = block[:-1]
+        marked = lines.replace(b"\n", MARKED)
+        n_marks = (len(marked) - len(lines)) // (len(MARKED) - 1)
         try:
-            records = decoder.decode_lines(block)
+            values = decoder.decode(b"[%b]" % marked)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        if len(records) != block.count(b"\n"):  # a line holds two
+        records, marks = values[::2], values[1::2]  # as in `parse_together`
+        if not len(marks) == marks.count(int(MARK)) == n_marks == len(records) - 1 or int in set(map(type, records)):
             return None
         return [_texts(list(map(column, records))) for column in columns]
 
     return parse
-
-
-def _is_object_a_line(block: bytes) -> bool:
-    is_whole = block[:1] == b"{" and block[-2:] == b"}\n"
-    return is_whole and b"\r" not in block and _UNSURE_END.search(block) is None
 
 
 def _is_utf8(block: bytes) -> bool:

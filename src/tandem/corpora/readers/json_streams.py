@@ -18,8 +18,9 @@ from tandem.corpora.readers.json_windows import Window
 from tandem.corpora.readers.text_files import TextFile
 from tandem.errors import TandemError
 
-_MARK = b"7205759403792793"
-_MARKED = b",%b," % _MARK
+MARK = b"7205759403792793"
+MARKED = b",%b," % MARK
+"""What stands between two lines that are parsed as one array; see `parse_together`."""
 
 MOST_CHARACTERS = 1 << 24
 """So long a record may be; what is longer is taken for one that never ends."""
@@ -58,8 +59,8 @@ def parse_together(lines: list[bytes]) -> list[object] | None:
     That is seen from a mark between them, a number which none of them holds: outermost in the array is a mark after
     each value only if no value goes on over a line's end, and no line holds two.
     """
-    array = b"[%b]" % _MARKED.join(lines)
-    if array.count(_MARK) >= len(lines):
+    array = b"[%b]" % MARKED.join(lines)
+    if array.count(MARK) >= len(lines):
         return None
     try:
         values: list[object] = orjson.loads(array)
@@ -67,7 +68,7 @@ def parse_together(lines: list[bytes]) -> list[object] | None:
         return None
     marks = values[1::2]
     is_alternating = len(values) == 2 * len(lines) - 1 and {int}.issuperset(map(type, marks))
-    return values[::2] if is_alternating and marks.count(int(_MARK)) == len(marks) else None
+    return values[::2] if is_alternating and marks.count(int(MARK)) == len(marks) else None
 
 
 def _each_line(file: TextFile, first: int, lines: list[bytes], notes: Notes) -> Iterator[Batch]:
