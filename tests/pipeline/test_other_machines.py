@@ -21,10 +21,10 @@ import sys
 if any(word.startswith("stages.") for word in sys.orig_argv):
     from tandem.hardware import execution, machine, probe, trial
     pretended = machine.Machine(n_devices=1, precisions=("float32",), **{facts!r})
-    def settle(first, here, demand, encoder):
-        small = execution.with_micro_batch(3, here, demand, first.precision)
+    def settle(here, demand, encoder):
+        small = execution.with_micro_batch(3, here, demand, "float32")
         return trial.Trial(execution=small, peak_bytes=1)
-    probe.detect, probe.settle = lambda wanted: pretended, settle
+    probe.detect, trial.settle = lambda wanted: pretended, settle
 """
 
 

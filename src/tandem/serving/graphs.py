@@ -121,4 +121,6 @@ def needs_packages() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise TandemError(f"there is no package {error.name!r} here: install the extra `onnx`, or run `make run` once") from error
+        raise TandemError(
+            f"there is no package {error.name!r} here: install the extra `onnx`, or run `make run` once"
+        ) from error
