@@ -17,8 +17,21 @@ from tokenizers import models, normalizers, pre_tokenizers, processors
 from tandem.model.encoder import EncoderConfig
 from tandem.model.multitask import MultiTaskModel
 from tandem.model.weights import to_huggingface
+from tandem.params import Scratch
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+SCRATCH = Scratch(
+    vocabulary_size=97,
+    lower_case=True,
+    hidden_width=32,
+    n_heads=4,
+    n_layers=2,
+    feed_forward_width=48,
+    max_positions=24,
+    norm="post",
+    positions="learnt",
+    activation="gelu",
+)
 GOOD = ("fine", "bright", "lovely", "warm")
 BAD = ("dull", "grim", "weak", "cold")
 THINGS = ("film", "plot", "cast", "song", "scene", "ending")

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -32,58 +33,14 @@ from tests.benchmarks import Measurement, Request, in_turn, seconds
 from tests.benchmarks.peaks import ROOT
 from tests.benchmarks.review_files import CORPUS, reviews, write
 
+Use = Literal["table", "columns", "rows", "engine"]
+
 N_ROWS = 300_000
 AT_ONCE = 10_000
-LIMITS = {"table": 3.0, "columns": 3.0, "rows": 3.0, "engine": 1.0}
+LIMITS: dict[Use, float] = {"table": 3.0, "columns": 3.0, "rows": 3.0, "engine": 1.0}
 
-Use = Literal["table", "columns", "rows", "engine"]
 Open = Callable[[Path, Corpus], Source]
 Work = Callable[[], object]
-
-
-def csv_table(request: Request) -> Measurement:
-    """Our columns against their table."""
-    return _measure(request, "csv", "table")
-
-
-def csv_columns(request: Request) -> Measurement:
-    """Columns on both sides."""
-    return _measure(request, "csv", "columns")
-
-
-def csv_rows(request: Request) -> Measurement:
-    """Rows on both sides."""
-    return _measure(request, "csv", "rows")
-
-
-def csv_engine(request: Request) -> Measurement:
-    """Columns on both sides, theirs by pandas."""
-    return _measure(request, "csv", "engine")
-
-
-def json_table(request: Request) -> Measurement:
-    """Our columns against their table."""
-    return _measure(request, "json", "table")
-
-
-def json_columns(request: Request) -> Measurement:
-    """Columns on both sides."""
-    return _measure(request, "json", "columns")
-
-
-def json_rows(request: Request) -> Measurement:
-    """Rows on both sides."""
-    return _measure(request, "json", "rows")
-
-
-def json_engine(request: Request) -> Measurement:
-    """Columns on both sides, theirs by pyarrow."""
-    return _measure(request, "json", "engine")
-
-
-def json_array(request: Request) -> Measurement:
-    """Our columns against their table, all records in one array."""
-    return _measure(request, "json", "table", in_array=True)
 
 
 OPENERS: dict[str, Open] = {"csv": open_csv, "json": open_json}
@@ -106,6 +63,11 @@ def _measure(request: Request, kind: str, use: Use, *, in_array: bool = False) -
         ).per_second(n_rows, "rows")
     ratio = statistics.median(theirs / mine for mine, theirs in zip(*spent, strict=True))
     return replace(measured, note=f"{measured.note}; in processor time, the ratio is {ratio:.2f}")
+
+
+csv_table, csv_columns, csv_rows, csv_engine = (partial(_measure, kind="csv", use=use) for use in LIMITS)
+json_table, json_columns, json_rows, json_engine = (partial(_measure, kind="json", use=use) for use in LIMITS)
+json_array = partial(_measure, kind="json", use="table", in_array=True)
 
 
 def _timed(work: Work, spent: list[float]) -> Work:

@@ -13,21 +13,10 @@ from tandem.model.folder import load_model, save_model
 from tandem.model.freezing import parameter_groups
 from tandem.model.multitask import MultiTaskModel
 from tandem.model.weights import to_huggingface
-from tandem.params import Model, Params, Scratch
+from tandem.params import Model, Params
 from tests.model.references import random_batch
+from tests.tiny import SCRATCH
 
-SCRATCH = Scratch(
-    vocabulary_size=97,
-    lower_case=True,
-    hidden_width=32,
-    n_heads=4,
-    n_layers=2,
-    feed_forward_width=48,
-    max_positions=24,
-    norm="post",
-    positions="learnt",
-    activation="gelu",
-)
 STYLES = [
     {"norm": norm, "positions": positions, "activation": activation}
     for norm in ("post", "pre")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tandem.errors import TandemError
 from tandem.params import Scratch
 from tandem.tokens.tokenizer import load_tokenizer
 from tandem.tokens.word_pieces import PAD_ID, SPECIAL, train_word_pieces, write_vocabulary
+from tests import tiny
 
 TEXTS = [
     "The films were filmed in Lodz, filming films!",
@@ -24,18 +26,7 @@ TEXTS = [
 
 
 def scratch(size: int, *, lower_case: bool = True) -> Scratch:
-    return Scratch(
-        vocabulary_size=size,
-        lower_case=lower_case,
-        hidden_width=32,
-        n_heads=4,
-        n_layers=2,
-        feed_forward_width=64,
-        max_positions=24,
-        norm="post",
-        positions="learnt",
-        activation="gelu",
-    )
+    return replace(tiny.SCRATCH, vocabulary_size=size, lower_case=lower_case)
 
 
 @pytest.fixture
