@@ -30,7 +30,7 @@ lint: $(READY)  ## ruff (lint, format) and mypy
 	@$(ON_PATH) mypy
 
 plots: $(READY)  ## draw the plots without a network, into dvc_plots/
-	@$(ON_PATH) python -c 'from pathlib import Path; from tandem.evaluation.offline_plots import write_template; write_template(Path(".dvc/tmp/plots.html"))'
+	@$(ON_PATH) python -c 'from pathlib import Path; from tandem.commands.offline_plots import write_template; write_template(Path(".dvc/tmp/plots.html"))'
 	@$(ON_PATH) dvc plots show --html-template "$(CURDIR)/.dvc/tmp/plots.html"
 
 invalidation: $(READY)  ## which stages re-run for each param, library and file that changes

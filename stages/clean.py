@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stages import run
 from tandem.artifacts import write_json
-from tandem.corpora.cleaning import clean_corpus
+from tandem.corpora.cleaning.cleaning import clean_corpus
 from tandem.corpora.records import write_records
 from tandem.params import load_params
 

@@ -8,7 +8,7 @@ from tandem.evaluation.publishing import publish
 from tandem.evaluation.run import run_evaluation
 from tandem.evaluation.sharing import measure_sharing
 from tandem.params import load_params
-from tandem.training.twins import twin_params
+from tandem.twins import twin_params
 
 
 def main(task: str) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from stages import run
 from tandem.artifacts import write_json
-from tandem.hardware.libraries import library_versions
 from tandem.hardware.probe import probe
+from tandem.libraries import library_versions
 from tandem.model.pretrained import checkpoint_of, fingerprint
 from tandem.params import load_params
 

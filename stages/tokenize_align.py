@@ -7,7 +7,7 @@ from tandem.artifacts import write_json
 from tandem.model.pretrained import checkpoint_of
 from tandem.params import load_params
 from tandem.tokens.packing import tokenize_corpus
-from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 
 
 def main(corpus: str) -> str:

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from stages import run
-from tandem.evaluation.validation import score_split
 from tandem.params import load_params
 from tandem.training.run import Places, run_training
+from tandem.validation import score_split
 
 
 def main() -> str:

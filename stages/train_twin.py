@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 from stages import run
-from tandem.evaluation.validation import score_split
 from tandem.params import load_params
 from tandem.training.run import Places, run_training
-from tandem.training.twins import twin_params
+from tandem.twins import twin_params
+from tandem.validation import score_split
 
 
 def main(task: str) -> str:

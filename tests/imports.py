@@ -1,4 +1,4 @@
-"""Which files of ours a module needs: the closure of its imports, read from the syntax tree."""
+"""The pipeline's stages, and which files of ours a module needs: the closure of its imports, from the syntax tree."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).parent.parent
+PIPELINE: dict[str, Any] = {
+    name: stage
+    for file in ("dvc.yaml", "stages/dvc.yaml")
+    for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items()
+}
 SOURCES = {"tandem": ROOT / "src", "stages": ROOT}
 
 
@@ -51,6 +59,25 @@ def closure(module: str) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in found if _has_code(path)}
 
 
+def dependencies(module: str) -> set[str]:
+    """The closure as a stage lists it: a folder whose every file is in it stands for them all."""
+    files = closure(module)
+    folders = [folder for folder in _folders() if files >= files_of(folder)]
+    widest = [folder for folder in folders if not any(folder.startswith(f"{other}/") for other in folders)]
+    return {*widest, *(path for path in files if not any(path.startswith(f"{folder}/") for folder in widest))}
+
+
+def files_of(folder: str) -> set[str]:
+    """The files with code in a folder of ours and those below it, relative to the root."""
+    return {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py") if _has_code(path)}
+
+
+@cache
+def _folders() -> tuple[str, ...]:
+    packages = sorted(path.parent.relative_to(ROOT).as_posix() for path in (ROOT / "src/tandem").rglob("__init__.py"))
+    return tuple(folder for folder in packages if len(files_of(folder)) > 1)
+
+
 @cache
 def _has_code(path: Path) -> bool:
     body = ast.parse(path.read_text()).body
@@ -59,4 +86,4 @@ def _has_code(path: Path) -> bool:
 
 if __name__ == "__main__":
     for script in sorted((ROOT / "stages").glob("[a-z]*.py")):
-        print(script.stem, *sorted(closure(f"stages.{script.stem}")), sep="\n      - ")
+        print(script.stem, *sorted(dependencies(f"stages.{script.stem}")), sep="\n      - ")

@@ -80,10 +80,9 @@ def settle(repo: Repo) -> None:
 def differing(repo: Repo) -> Iterator[tuple[str, str]]:
     """Each stage with each of its dependencies that is not as recorded: a path, or a key as the pipeline lists it."""
     repo._reset()  # the templates are read anew
-    for stage, findings in repo.status().items():
-        for finding in findings:
-            if isinstance(finding, dict):
-                yield from ((stage, name) for name in _names(finding.get("changed deps", {})))
+    for stage in repo.index.stages:
+        for dependency in stage.deps:
+            yield from ((stage.name, name) for name in _names(dependency.status()))
 
 
 def differing_params(repo: Repo) -> Iterator[tuple[str, str]]:
@@ -91,7 +90,7 @@ def differing_params(repo: Repo) -> Iterator[tuple[str, str]]:
     for stage in repo.index.stages:
         for dependency in stage.deps:
             if isinstance(dependency, ParamsDependency):
-                yield from ((stage.addressing, name) for name in _names(dependency.status()))
+                yield from ((stage.name, name) for name in _names(dependency.status()))
 
 
 def _names(status: Mapping[str, Any]) -> Iterator[str]:
@@ -100,15 +99,20 @@ def _names(status: Mapping[str, Any]) -> Iterator[str]:
 
 
 def by_file(repo: Repo) -> Table:
-    """For every file of `src` and `stages`, the stages that depend on it, after one byte more in each."""
-    paths = [path for folder in ("src/tandem", "stages") for path in Path(folder).rglob("*") if path.is_file()]
-    contents = {path: path.read_bytes() for path in sorted(paths)}
-    for path, content in contents.items():
-        path.write_bytes(content + b"\n")
-    found = _by_name(differing(repo))
-    for path, content in contents.items():
-        path.write_bytes(content)
-    return {path.as_posix(): found.get(path.as_posix(), frozenset()) for path in contents}
+    """For every file of `src` and `stages`, the stages that depend on it or a folder of it, after one byte more."""
+    depending = defaultdict(list)
+    for stage in repo.index.stages:
+        for dependency in stage.deps:
+            depending[Path(dependency.fs_path)].append((stage.name, dependency))
+    table = {}
+    for path in sorted(path for folder in ("src/tandem", "stages") for path in Path(folder).rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            path.write_bytes(content + b"\n")
+            named = (pair for place in (path, *path.parents) for pair in depending[place.absolute()])
+            table[path.as_posix()] = frozenset(name for name, dependency in named if dependency.status())
+            path.write_bytes(content)
+    return table
 
 
 def by_fact(repo: Repo) -> Table:
@@ -160,11 +164,11 @@ def added_stages(repo: Repo) -> frozenset[str]:
     path = Path("params.yaml")
     text = path.read_text()
     params = yaml.safe_load(text)
-    before = {stage.addressing for stage in repo.index.stages}
+    before = {stage.name for stage in repo.index.stages}
     params["twins"]["tasks"] = [next(iter(params["tasks"]))]
     path.write_text(yaml.safe_dump(params))
     repo._reset()
-    added = {stage.addressing for stage in repo.index.stages} - before
+    added = {stage.name for stage in repo.index.stages} - before
     path.write_text(text)
     repo._reset()
     return frozenset(added)
@@ -218,9 +222,7 @@ def following(repo: Repo) -> dict[str, frozenset[str]]:
     import networkx  # noqa: PLC0415 - DVC's own
 
     graph = repo.index.graph
-    return {
-        stage.addressing: frozenset(later.addressing for later in networkx.ancestors(graph, stage)) for stage in graph
-    }
+    return {stage.name: frozenset(later.name for later in networkx.ancestors(graph, stage)) for stage in graph}
 
 
 def plan_keys() -> frozenset[str]:

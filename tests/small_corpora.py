@@ -10,10 +10,10 @@ from tandem.hardware.execution import Execution
 from tandem.model.building import build_model
 from tandem.model.multitask import MultiTaskModel
 from tandem.params import Model, Params, Task, TokenizeAlign
-from tandem.tokens.examples import Examples, gather_examples, task_labels
+from tandem.tokens.batches.examples import Examples, gather_examples, task_labels
 from tandem.tokens.packing import tokenize_corpus
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.tokens.store import TokenStore
-from tandem.tokens.tokenizer import load_tokenizer
 
 EXECUTION = Execution(
     device="cpu",

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from tandem.artifacts import sha256_of
-from tandem.corpora.cleaning import clean_corpus
+from tandem.corpora.cleaning.cleaning import clean_corpus
 from tandem.corpora.readers import unpacked_files, workbook_files
 from tandem.corpora.source_archives import SourceArchive, archive_bytes, member_bytes
 from tandem.errors import TandemError
@@ -32,8 +32,8 @@ from tandem.params import load_params
 from tandem.parity.check import check_parity
 from tandem.serving.door import Tandem
 from tandem.serving.graphs import load_graph
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.tokens.store import TokenStore
-from tandem.tokens.tokenizer import load_tokenizer
 from tests.imports import ROOT
 from tests.serving.conftest import MACHINE, write_model
 

@@ -17,18 +17,18 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from tandem.corpora.cleaning import clean_corpus
+from tandem.corpora.cleaning.cleaning import clean_corpus
 from tandem.corpora.records import SPLITS, Record, write_records
 from tandem.evaluation import run as evaluating
 from tandem.evaluation.intervals import task_intervals
-from tandem.evaluation.predicting import Predictions, predict
 from tandem.evaluation.publishing import publish
-from tandem.evaluation.scores import score_classes, score_entities
+from tandem.evaluation.scoring.predicting import Predictions, predict
+from tandem.evaluation.scoring.scores import score_classes, score_entities
 from tandem.model.pretrained import locate
 from tandem.params import Params, load_params
-from tandem.tokens.examples import Examples, open_examples
+from tandem.tokens.batches.examples import Examples, open_examples
 from tandem.tokens.packing import tokenize_corpus
-from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.training.passes import EncoderPass
 from tests.benchmarks import Measurement, Request, in_turn, ours, paired, seconds
 from tests.benchmarks.peaks import ROOT

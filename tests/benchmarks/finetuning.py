@@ -13,7 +13,7 @@ from transformers import BertConfig, BertModel
 from tandem.hardware.machine import Device, Precision
 from tandem.model.pretrained import locate
 from tandem.model.weights import read_config
-from tandem.tokens.examples import Examples
+from tandem.tokens.batches.examples import Examples
 from tests.benchmarks import Measurement, Request, in_turn, ours
 from tests.benchmarks.reference import Reference
 from tests.benchmarks.samples import Sizes, as_rows, count_tokens, describe, narrow, prepare, text_lengths

@@ -14,10 +14,10 @@ from tandem.model.folder import LoadedModel, load_model
 from tandem.params import Task, TokenizeAlign
 from tandem.serving.graphs import load_graph
 from tandem.serving.rules import find_rules
-from tandem.tokens.examples import Examples, gather_examples
+from tandem.tokens.batches.examples import Examples, gather_examples
 from tandem.tokens.packing import tokenize_corpus
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.tokens.store import TokenStore
-from tandem.tokens.tokenizer import load_tokenizer
 from tests.benchmarks import Measurement, Request, paired
 
 MOST_LOST = 0.01

@@ -23,8 +23,8 @@ from tandem.model.multitask import MultiTaskModel
 from tandem.model.pretrained import locate
 from tandem.model.weights import read_config
 from tandem.params import Model, Train, load_params
-from tandem.tokens.batching import PassSize
-from tandem.tokens.examples import Batch, Examples
+from tandem.tokens.batches.batching import PassSize
+from tandem.tokens.batches.examples import Batch, Examples
 from tandem.training.checkpoints import Checkpoints
 from tandem.training.features import StoredFeatures
 from tandem.training.history import History, ValidScores

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandem.tokens.batching import PassSize
-from tandem.tokens.examples import Examples
+from tandem.tokens.batches.batching import PassSize
+from tandem.tokens.batches.examples import Examples
 from tests.benchmarks import Measurement, Request, ours
 from tests.benchmarks.samples import Sizes, describe, prepare, text_lengths
 

@@ -15,7 +15,7 @@ from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
 from tandem.model.pretrained import locate
-from tandem.tokens.examples import Examples
+from tandem.tokens.batches.examples import Examples
 from tests.benchmarks import Measurement, Request, in_turn, ours
 from tests.benchmarks.finetuning import label_counts
 from tests.benchmarks.reference import Reference, as_tensors, collate

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tandem.hardware.machine import Device, Precision, detect
-from tandem.tokens.examples import Examples
+from tandem.tokens.batches.examples import Examples
 from tests.benchmarks import Measurement, Request, in_turn, ours
 from tests.benchmarks.samples import Sizes, count_tokens, describe, prepare
 

@@ -24,7 +24,7 @@ from tandem.model.weights import copy_into
 from tandem.serving.answers import Answer
 from tandem.serving.door import Tandem
 from tandem.serving.rules import AnswerRules
-from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tests.benchmarks import Measurement, Request, in_turn
 from tests.benchmarks.samples import spaced
 

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tandem.corpora.cleaning import clean_corpus
+from tandem.corpora.cleaning.cleaning import clean_corpus
 from tandem.corpora.records import Record, write_records
 from tandem.model.pretrained import locate
 from tandem.params import TokenizeAlign, load_params
-from tandem.tokens.batching import PassSize
-from tandem.tokens.examples import Examples, open_examples
+from tandem.tokens.batches.batching import PassSize
+from tandem.tokens.batches.examples import Examples, open_examples
 from tandem.tokens.packing import tokenize_corpus
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.tokens.ragged import IGNORED, Ints
-from tandem.tokens.tokenizer import load_tokenizer
 from tests.benchmarks import Request
 from tests.benchmarks.peaks import ROOT
 

@@ -14,7 +14,7 @@ from tandem.corpora.tag_schemes import tag_names
 from tandem.model.pretrained import locate
 from tandem.params import TokenizeAlign
 from tandem.tokens.packing import Packer, batches_of
-from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.tokens.vocabulary import Vocabularies
 from tests.benchmarks import Measurement, Request, in_turn
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas
 from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning
 
-from tandem.corpora.cleaning import clean_corpus
+from tandem.corpora.cleaning.cleaning import clean_corpus
 from tandem.params import load_params
 from tests.benchmarks import Measurement, Request, in_turn
 from tests.benchmarks.peaks import ROOT, own_peak_megabytes, peak_megabytes

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tandem.corpora.clean_report import CleanReport
-from tandem.corpora.cleaning import clean_sources
+from tandem.corpora.cleaning.clean_report import CleanReport
+from tandem.corpora.cleaning.cleaning import clean_sources
 from tandem.corpora.readers.entries import Entry, Source
 from tandem.corpora.records import Record
 from tandem.params import Corpus, Task

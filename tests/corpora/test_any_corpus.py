@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tandem.corpora.clean_report import CleanReport
-from tandem.corpora.cleaning import clean_corpus
+from tandem.corpora.cleaning.clean_report import CleanReport
+from tandem.corpora.cleaning.cleaning import clean_corpus
 from tandem.corpora.records import Record, write_records
 from tandem.corpora.tag_schemes import repair_iob2
 from tandem.errors import TandemError

@@ -19,8 +19,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from tandem.corpora.clean_report import CleanReport
-from tandem.corpora.cleaning import clean_corpus
+from tandem.corpora.cleaning.clean_report import CleanReport
+from tandem.corpora.cleaning.cleaning import clean_corpus
 from tandem.corpora.readers import delimiters, json_streams, unpacked_files, workbook_files, xlsx_fallback
 from tandem.corpora.readers.formats import FORMATS
 from tandem.corpora.records import Record

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.corpora.text_cleaning import text_cleaner
+from tandem.corpora.cleaning.text_cleaning import text_cleaner
 from tandem.corpora.text_origins import traced_text_cleaner
 
 PARTS = [

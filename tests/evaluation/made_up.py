@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tandem.evaluation.predicting import Predictions
+from tandem.evaluation.scoring.predicting import Predictions
 
 TAGS = ("O", "B-x", "I-x", "B-y", "I-y", "B-z", "I-z")
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tandem.evaluation.baselines import frequent_tags, majority_class, score_baselines
-from tandem.evaluation.predicting import Predictions
-from tandem.tokens.examples import Examples
+from tandem.evaluation.scoring.predicting import Predictions
+from tandem.tokens.batches.examples import Examples
 from tests.small_corpora import both, labelled, tagged
 
 NUMBERS = {"train": range(24), "valid": range(500, 508)}

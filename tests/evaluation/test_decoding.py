@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tandem.corpora.tag_schemes import repair_iob2, tag_names
 from tandem.evaluation.decoding import decode, greedy, viterbi
-from tandem.evaluation.predicting import Predictions
-from tandem.evaluation.scores import score_entities, tag_sequences
+from tandem.evaluation.scoring.predicting import Predictions
+from tandem.evaluation.scoring.scores import score_entities, tag_sequences
 
 TAGS = tag_names(["x", "y"])
 

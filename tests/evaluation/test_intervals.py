@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tandem.evaluation.class_counts import class_counts
-from tandem.evaluation.class_scores import score_classes
-from tandem.evaluation.entity_scores import score_entities
 from tandem.evaluation.intervals import intervals, tail_of, task_intervals
+from tandem.evaluation.scoring.class_counts import class_counts
+from tandem.evaluation.scoring.class_scores import score_classes
+from tandem.evaluation.scoring.entity_scores import score_entities
 from tests.evaluation.made_up import predictions, random_tags, tagging
 
 

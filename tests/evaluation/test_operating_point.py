@@ -8,8 +8,8 @@ from seqeval.scheme import IOB2
 from tandem.corpora.tag_schemes import tag_names
 from tandem.evaluation.decoding import decode
 from tandem.evaluation.operating_point import biased, candidate_biases, choose_point, rates
-from tandem.evaluation.predicting import Predictions
-from tandem.evaluation.scores import tag_sequences
+from tandem.evaluation.scoring.predicting import Predictions
+from tandem.evaluation.scoring.scores import tag_sequences
 
 TAGS = tag_names(["x", "y"])
 

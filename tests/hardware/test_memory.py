@@ -3,7 +3,7 @@ import torch
 
 from tandem.errors import TandemError
 from tandem.hardware.memory import PassLimit, is_out_of_memory
-from tandem.tokens.batching import PassSize
+from tandem.tokens.batches.batching import PassSize
 
 SIZE = PassSize(tokens=64, counts_padding=False)
 

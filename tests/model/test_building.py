@@ -10,10 +10,10 @@ from torch import nn
 from tandem.errors import TandemError
 from tandem.model.building import build_model, encoder_config
 from tandem.model.folder import load_model, save_model
-from tandem.model.freezing import parameter_groups
 from tandem.model.multitask import MultiTaskModel
 from tandem.model.weights import to_huggingface
 from tandem.params import Model, Params
+from tandem.training.freezing import parameter_groups
 from tests.model.references import random_batch
 from tests.tiny import SCRATCH
 

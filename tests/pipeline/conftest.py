@@ -83,9 +83,10 @@ def take_one_core() -> None:
 
 
 def stages_run(output: str) -> set[str]:
-    """The stages that a `dvc repro` says it runs."""
+    """The stages that a `dvc repro` says it runs, without the file that one of them stands in."""
     marker = "Running stage '"
-    return {line.partition(marker)[2].rstrip("':") for line in output.splitlines() if marker in line}
+    addresses = (line.partition(marker)[2].rstrip("':") for line in output.splitlines() if marker in line)
+    return {address.rpartition(":")[2] for address in addresses}
 
 
 def write_project(root: Path) -> Project:

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from dvc.repo.reproduce import plan_repro
 
-from tandem.hardware.libraries import LIBRARIES
-from tests.imports import ROOT, closure
+from tandem.libraries import LIBRARIES
+from tests.imports import PIPELINE, ROOT, closure
 from tests.invalidation import FACTS, Table, following, leaves, plan_keys, skeleton, whole_table
 
 pytestmark = [
@@ -19,7 +19,6 @@ pytestmark = [
     pytest.mark.filterwarnings("default:_NoneStep:DeprecationWarning"),  # DVC's own, where it builds its graph
 ]
 
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
@@ -101,7 +100,7 @@ def test_the_plan_carries_what_the_machine_must_meet(table):
 
 
 def test_each_file(repo, table):
-    used = {stage.addressing: closure(module_of(stage.addressing)) for stage in repo.index.stages}
+    used = {stage.name: closure(module_of(stage.name)) for stage in repo.index.stages}
     found = {path: named for path, named in table.items() if path.startswith(("src/", "stages/"))}
     assert len(found) > 170
     for path, named in found.items():
@@ -115,7 +114,7 @@ def test_each_file(repo, table):
 
 
 def test_each_library_whose_version_changes_results(repo, table):
-    imported = {stage.addressing: libraries_of(module_of(stage.addressing)) for stage in repo.index.stages}
+    imported = {stage.name: libraries_of(module_of(stage.name)) for stage in repo.index.stages}
     del imported["hardware-probe"]  # it runs every time
     used = {name: {stage for stage, names in imported.items() if name in names} for name in LIBRARIES}
     assert {name: set(table[f"{name} (its version)"]) for name in LIBRARIES} == used
@@ -128,7 +127,7 @@ def test_comments_order_and_form_rerun_nothing(repo):
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     with open(path, "w") as handle:  # noqa: PTH123 - DVC's own path
         handle.write("# another remark\n" + yaml.safe_dump(values, sort_keys=True, default_flow_style=True, width=60))
-    assert repo.status() == {"hardware-probe": ["always changed"]}
+    assert list(repo.status().values()) == [["always changed"]]  # the probe
 
 
 def test_what_comes_after(repo):
@@ -140,7 +139,7 @@ def test_what_comes_after(repo):
 
 
 def test_leakage_is_told_before_anything_is_trained(repo):
-    order = [stage.addressing for stage in plan_repro(repo.index.graph)]
+    order = [stage.name for stage in plan_repro(repo.index.graph)]
     assert order.index("check-leakage") < order.index("train")
 
 

@@ -9,6 +9,7 @@ from tests.pipeline.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("operations")]
 
+PROBE = "stages/dvc.yaml:hardware-probe"
 MACHINES = {
     "a GPU": {"device": "cuda", "name": "Big GPU", "memory": 80 << 30, "cores": 4},
     "four cores": {"device": "cpu", "name": "Four cores", "memory": 16 << 30, "cores": 4},
@@ -31,7 +32,7 @@ if any(word.startswith("stages.") for word in sys.orig_argv):
 UPGRADED = """
 import sys
 if "stages.hardware_probe" in sys.orig_argv:
-    from tandem.hardware import libraries
+    from tandem import libraries
     installed = libraries.version
     libraries.version = lambda name: "99.0" if name == "torch" else installed(name)
 """
@@ -66,7 +67,7 @@ def test_nothing_that_was_trained_is_trained_again(machine: Project, finished: P
 @pytest.mark.parametrize("machine", ["four cores", "little memory"], indirect=True)
 def test_trained_there_all_the_same_it_scores_as_here(machine: Project, finished: Project):
     """Passes of three windows, on four threads or one: sums in another order, and nothing else."""
-    machine.run("dvc", "repro", "hardware-probe")
+    machine.run("dvc", "repro", PROBE)
     output = machine.run("python", "-m", "stages.train")
     assert "goes on after step" not in output
     machine.run("python", "-m", "stages.evaluate")
@@ -81,10 +82,10 @@ def test_trained_there_all_the_same_it_scores_as_here(machine: Project, finished
 
 def test_an_upgraded_library_makes_stale_what_it_computes(finished: Project, tmp_path):
     upgraded = elsewhere(finished, tmp_path, UPGRADED)
-    upgraded.run("dvc", "repro", "hardware-probe")
+    upgraded.run("dvc", "repro", PROBE)
     assert "data/libraries.json" in upgraded.run("git", "status", "--short")
     stale = json.loads(upgraded.run("dvc", "status", "--json"))
-    assert stale.keys() == {"hardware-probe", "train", "evaluate", "parity-check"}
+    assert stale.keys() == {PROBE, "train", "evaluate", "parity-check"}
     assert stale["train"] == [{"changed deps": {"data/libraries.json": {"torch": "modified"}}}]
 
 

@@ -3,15 +3,12 @@
 import json
 
 import pytest
-import yaml
 
-from tests.imports import ROOT
+from tests.imports import PIPELINE, ROOT
 from tests.invalidation import plan_keys
 from tests.pipeline.conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("operations")]
-
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
 def is_under(key: str, names: set[str]) -> bool:

@@ -16,14 +16,14 @@ from tandem.corpora.span_tags import cut_words
 from tandem.corpora.tag_schemes import spans_of
 from tandem.errors import TandemError
 from tandem.evaluation.decoding import decode
-from tandem.evaluation.predicting import predict
+from tandem.evaluation.scoring.predicting import predict
 from tandem.hardware.execution import choose_for_reading
 from tandem.model.folder import load_model, save_model
 from tandem.serving import door
 from tandem.serving.door import Tandem
-from tandem.tokens.examples import Examples
-from tandem.tokens.shelf import Shelf
-from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.batches.examples import Examples
+from tandem.tokens.batches.shelf import Shelf
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.training.passes import EncoderPass
 from tests.serving.conftest import CARD, LABELS, MACHINE, SENTENCES
 

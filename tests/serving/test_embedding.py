@@ -14,7 +14,7 @@ from tandem.model.folder import load_model
 from tandem.model.pretrained import locate
 from tandem.serving.arrays import ArrayRows
 from tandem.serving.embedding import Embedder, published_encoder, trained_encoder
-from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tests.serving.conftest import MACHINE
 
 TEXTS = ["the film was fine", "a dull plot, said Ben!", "x"]

@@ -8,7 +8,7 @@ import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 from tandem.params import TokenizeAlign
-from tandem.tokens.tokenizer import Tokenizer, wrap_tokenizer
+from tandem.tokens.pieces.tokenizer import Tokenizer, wrap_tokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 VOCABULARY = [

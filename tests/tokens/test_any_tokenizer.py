@@ -16,17 +16,17 @@ from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 from tandem.corpora.records import Record
 from tandem.corpora.span_tags import Span, tag_words
 from tandem.corpora.tag_schemes import spans_of
-from tandem.evaluation.predicting import Predictions, predict
-from tandem.evaluation.scores import score_entities
+from tandem.evaluation.scoring.predicting import Predictions, predict
+from tandem.evaluation.scoring.scores import score_entities
 from tandem.params import Task
-from tandem.tokens.alignment import encode_records
-from tandem.tokens.batching import PassSize
-from tandem.tokens.examples import ALL, Batch, Examples, Part, gather_examples
-from tandem.tokens.lexicon import Lexicon
+from tandem.tokens.batches.batching import PassSize
+from tandem.tokens.batches.examples import ALL, Batch, Examples, Part, gather_examples
 from tandem.tokens.packing import Packer
+from tandem.tokens.pieces.alignment import encode_records
+from tandem.tokens.pieces.lexicon import Lexicon
+from tandem.tokens.pieces.tokenizer import Tokenizer, wrap_tokenizer
 from tandem.tokens.ragged import IGNORED, Ints
 from tandem.tokens.store import TokenStore
-from tandem.tokens.tokenizer import Tokenizer, wrap_tokenizer
 from tandem.tokens.vocabulary import Vocabularies
 from tests.tokens.conftest import LINES, settings
 

@@ -11,16 +11,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tandem.corpora.records import Record, write_records
-from tandem.corpora.splitting import spaceless_key
+from tandem.corpora.splitting.splitting import spaceless_key
 from tandem.errors import TandemError
 from tandem.params import TokenizeAlign
 from tandem.tokens import packing
-from tandem.tokens.alignment import cut_windows, encode_records
-from tandem.tokens.lexicon import Lexicon
 from tandem.tokens.packing import Packer, tokenize_corpus
+from tandem.tokens.pieces.alignment import cut_windows, encode_records
+from tandem.tokens.pieces.lexicon import Lexicon
+from tandem.tokens.pieces.tokenizer import Tokenizer
 from tandem.tokens.ragged import IGNORED, starts_of
 from tandem.tokens.store import TokenStore
-from tandem.tokens.tokenizer import Tokenizer
 from tandem.tokens.vocabulary import Vocabularies
 from tests.tokens.conftest import VOCABULARY, settings
 

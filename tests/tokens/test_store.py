@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tandem.corpora.records import Record, write_records
 from tandem.errors import TandemError
 from tandem.tokens.packing import Packer, tokenize_corpus
+from tandem.tokens.pieces.tokenizer import Tokenizer
 from tandem.tokens.ragged import GrowingArray, spread, starts_of
 from tandem.tokens.store import TokenStore
-from tandem.tokens.tokenizer import Tokenizer
 from tandem.tokens.vocabulary import collect_vocabularies
 from tests.tokens.conftest import settings
 

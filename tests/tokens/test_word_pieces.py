@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from tandem.corpora.records import Record, write_records
 from tandem.errors import TandemError
 from tandem.params import Scratch
-from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.tokens.word_pieces import PAD_ID, SPECIAL, train_word_pieces, write_vocabulary
 from tests import tiny
 

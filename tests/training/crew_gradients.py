@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 
 from tandem.hardware.memory import PassLimit
 from tandem.model.building import build_model
-from tandem.model.freezing import parameter_groups
 from tandem.params import Model, load_params
+from tandem.training.freezing import parameter_groups
 from tandem.training.losses import Weighting, make_criteria
 from tandem.training.optimization import Optimization
 from tandem.training.passes import Draw, EncoderPass

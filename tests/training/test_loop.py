@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from tandem.errors import TandemError
-from tandem.evaluation.validation import score_split
 from tandem.hardware.memory import PassLimit
 from tandem.training.features import StoredFeatures
 from tandem.training.loop import train_model
 from tandem.training.passes import EncoderPass
+from tandem.validation import score_split
 from tests.small_corpora import EXECUTION
 
 

@@ -14,9 +14,9 @@ from transformers import optimization as reference
 
 from tandem.errors import TandemError
 from tandem.model.encoder import EncoderConfig
-from tandem.model.freezing import parameter_groups, set_learning_rungs
 from tandem.model.multitask import HeadConfig, MultiTaskModel
 from tandem.params import Params, Train
+from tandem.training.freezing import parameter_groups, set_learning_rungs
 from tandem.training.optimization import Optimization, rate_factor, uncertainty_group
 
 ENCODER = EncoderConfig(

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from tandem.errors import TandemError
-from tandem.evaluation.validation import score_split
 from tandem.training.checkpoints import Checkpoints, Snapshot
 from tandem.training.loop import train_model
 from tandem.training.progress import Progress
+from tandem.validation import score_split
 from tests.small_corpora import EXECUTION
 
 

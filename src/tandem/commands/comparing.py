@@ -38,9 +38,9 @@ def add_compare(commands: Any) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
+    from tandem.commands.comparison_table import print_comparison  # noqa: PLC0415
     from tandem.evaluation.comparison import compare_runs  # noqa: PLC0415
     from tandem.evaluation.comparison_sources import read_runs  # noqa: PLC0415
-    from tandem.evaluation.comparison_table import print_comparison  # noqa: PLC0415
 
     before, after = (_revisions(side, arguments.seeds) for side in (arguments.before, arguments.after))
     runs = read_runs([*before, *after])

@@ -94,7 +94,7 @@ def _tell_quality(loaded: LoadedModel, arguments: argparse.Namespace) -> None:
     from tandem.hardware.process import prepare_torch  # noqa: PLC0415
     from tandem.params import load_params  # noqa: PLC0415
     from tandem.serving.graphs import load_graph  # noqa: PLC0415
-    from tandem.tokens.examples import open_examples  # noqa: PLC0415
+    from tandem.tokens.batches.examples import open_examples  # noqa: PLC0415
 
     test = open_examples(arguments.tokens, load_params(arguments.params), "test")
     execution = choose_for_reading(detect("cpu"))

@@ -31,7 +31,7 @@ def add_parameters(commands: Any) -> None:
 
 
 def _parameters(arguments: argparse.Namespace) -> None:
+    from tandem.commands.parameter_choices import list_choices, print_choices  # noqa: PLC0415
     from tandem.params import load_params  # noqa: PLC0415
-    from tandem.training.choices import list_choices, print_choices  # noqa: PLC0415
 
     print_choices(list_choices(load_params(arguments.params), arguments.tokens), as_json=arguments.json)

@@ -21,6 +21,6 @@ def add_summary(commands: Any) -> None:
 
 
 def _summary(arguments: argparse.Namespace) -> None:
-    from tandem.evaluation.summary import print_summary  # noqa: PLC0415
+    from tandem.commands.summary_table import print_summary  # noqa: PLC0415
 
     print_summary(arguments.metrics)

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from datasketch import MinHash
 
-from tandem.corpora.inspection.near_duplicates import MOST_TEXTS, Sketches, sketch_of
+from tandem.corpora.near_duplicates import MOST_TEXTS, Sketches, sketch_of
 from tandem.corpora.records import SPLITS, Record, read_records
 from tandem.corpora.span_tags import cut_words
-from tandem.corpora.splitting import spaceless_key
+from tandem.corpora.splitting.splitting import spaceless_key
 
 
 class Leaks(NamedTuple):

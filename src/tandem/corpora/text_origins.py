@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.corpora.text_cleaning import text_cleaner
-from tandem.corpora.text_edits import Edit, cleaning_steps
+from tandem.corpora.cleaning.text_cleaning import text_cleaner
+from tandem.corpora.cleaning.text_edits import Edit, cleaning_steps
 
 Places = NDArray[np.int64]
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.evaluation.predicting import Predictions
-from tandem.evaluation.scores import Scored, score_classes, score_entities
-from tandem.evaluation.surfaces import Surfaces, word_keys
-from tandem.tokens.examples import Examples
+from tandem.evaluation.scoring.predicting import Predictions
+from tandem.evaluation.scoring.scores import Scored, score_classes, score_entities
+from tandem.evaluation.scoring.surfaces import Surfaces, word_keys
+from tandem.tokens.batches.examples import Examples
 from tandem.tokens.ragged import IGNORED, Ints
 
 

@@ -15,7 +15,7 @@ from tandem.errors import TandemError
 from tandem.evaluation.comparison_intervals import DIGITS, Scores, draw_weights, interval
 from tandem.evaluation.comparison_matching import Matched, match_texts
 from tandem.evaluation.comparison_sources import Run
-from tandem.evaluation.text_counts import Reals
+from tandem.evaluation.scoring.text_counts import Reals
 
 Verdict = Literal["better", "worse", "within noise", "not comparable"]
 

@@ -20,7 +20,7 @@ from scipy.special import ndtri, stdtrit
 
 from tandem.evaluation.comparison_sources import Unit
 from tandem.evaluation.intervals import LEVEL, resampled_weights, tail_of
-from tandem.evaluation.text_counts import Reals
+from tandem.evaluation.scoring.text_counts import Reals
 
 DIGITS = 12
 """Smaller differences are float noise."""

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandem.evaluation.class_counts import class_counts
 from tandem.evaluation.comparison_sources import Run, TaskAnswers, Text, Unit
-from tandem.evaluation.entity_counts import entity_counts
-from tandem.evaluation.text_counts import Counts
+from tandem.evaluation.scoring.class_counts import class_counts
+from tandem.evaluation.scoring.entity_counts import entity_counts
+from tandem.evaluation.scoring.text_counts import Counts
 
 CLASS_SCORES = ("accuracy", "macro_f1")
 ENTITY_SCORES = ("precision", "recall", "f1", "token_accuracy")

@@ -11,7 +11,7 @@ from sklearn.metrics import precision_recall_curve
 
 from tandem.evaluation.error_rows import Row, entity_confidence, outcomes_of
 from tandem.evaluation.errors import KINDS, Kind
-from tandem.evaluation.predicting import Predictions
+from tandem.evaluation.scoring.predicting import Predictions
 
 MISSED, SPURIOUS = "(missed)", "(spurious)"
 ALL = "all"

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.evaluation.predicting import Predictions
+from tandem.evaluation.scoring.predicting import Predictions
 from tandem.tokens.ragged import Ints
 
 Decoding = Literal["greedy", "viterbi"]

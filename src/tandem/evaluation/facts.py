@@ -14,7 +14,7 @@ from tandem.evaluation import curves
 from tandem.evaluation.curves import Values
 from tandem.evaluation.error_rows import ErrorRow, Row, error_rows
 from tandem.evaluation.operating_point import OperatingPoint
-from tandem.evaluation.predicting import Predictions
+from tandem.evaluation.scoring.predicting import Predictions
 
 
 @dataclass(frozen=True, kw_only=True)

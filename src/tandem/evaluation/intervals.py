@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from tandem.evaluation.text_counts import Counts, Reals, Scored
+from tandem.evaluation.scoring.text_counts import Counts, Reals, Scored
 from tandem.tokens.ragged import Ints
 
 N_RESAMPLES = 2000

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.evaluation.decoding import Decoding, decode
-from tandem.evaluation.predicting import Predictions
-from tandem.evaluation.span_counts import Spans, spans_in, tagged
+from tandem.evaluation.scoring.predicting import Predictions
+from tandem.evaluation.scoring.span_counts import Spans, spans_in, tagged
 from tandem.tokens.ragged import Ints
 
 RecallOf = Literal["words", "entities"]

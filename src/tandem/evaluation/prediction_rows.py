@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tandem.corpora.tag_schemes import spans_of
-from tandem.evaluation.predicting import Predictions
-from tandem.tokens.examples import Examples
+from tandem.evaluation.scoring.predicting import Predictions
+from tandem.tokens.batches.examples import Examples
 from tandem.tokens.store import TokenStore
 
 Row = dict[str, Any]

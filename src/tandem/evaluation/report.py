@@ -11,14 +11,14 @@ from typing import Any
 import pandas as pd
 
 from tandem.artifacts import FORMAT_KEY, atomic_file, atomic_folder, write_json, write_jsonl
-from tandem.evaluation.calibration import Calibration
 from tandem.evaluation.formats import PREDICTIONS, READING
 from tandem.evaluation.intervals import task_intervals
 from tandem.evaluation.operating_point import OperatingPoint
-from tandem.evaluation.predicting import Predictions
 from tandem.evaluation.prediction_rows import Row, prediction_rows
-from tandem.evaluation.scores import Scored
-from tandem.tokens.examples import Examples
+from tandem.evaluation.scoring.calibration import Calibration
+from tandem.evaluation.scoring.predicting import Predictions
+from tandem.evaluation.scoring.scores import Scored
+from tandem.tokens.batches.examples import Examples
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tandem.errors import TandemError
 from tandem.evaluation.baselines import score_baselines
-from tandem.evaluation.calibration import Calibration, calibrate
 from tandem.evaluation.decoding import Decoding, decode
 from tandem.evaluation.operating_point import choose_point
-from tandem.evaluation.predicting import Predictions, predict
 from tandem.evaluation.report import Evaluation
-from tandem.evaluation.scores import Scored, score_classes, score_entities
-from tandem.evaluation.surfaces import Surfaces, find_surfaces
+from tandem.evaluation.scoring.calibration import Calibration, calibrate
+from tandem.evaluation.scoring.predicting import Predictions, predict
+from tandem.evaluation.scoring.scores import Scored, score_classes, score_entities
+from tandem.evaluation.scoring.surfaces import Surfaces, find_surfaces
 from tandem.hardware.execution import Execution
 from tandem.hardware.memory import PassLimit
 from tandem.hardware.probe import probe
@@ -24,7 +24,7 @@ from tandem.model.folder import load_model
 from tandem.model.multitask import MultiTaskModel
 from tandem.model.pretrained import checkpoint_of
 from tandem.params import Evaluate, Params
-from tandem.tokens.examples import Examples, open_examples
+from tandem.tokens.batches.examples import Examples, open_examples
 from tandem.training.passes import EncoderPass
 
 ByTask = Mapping[str, Predictions]

@@ -6,13 +6,13 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from tandem.evaluation.predicting import Predictions, predict
-from tandem.evaluation.scores import quick_f1
+from tandem.evaluation.scoring.predicting import Predictions, predict
+from tandem.evaluation.scoring.scores import quick_f1
 from tandem.hardware.execution import Execution
 from tandem.model.multitask import MultiTaskModel
 from tandem.serving.graphs import GraphPass, LoadedGraph
 from tandem.serving.rules import AnswerRules
-from tandem.tokens.examples import Examples
+from tandem.tokens.batches.examples import Examples
 from tandem.training.passes import EncoderPass, Pass
 
 

@@ -38,7 +38,7 @@ from tandem.model.folder import LoadedModel
 from tandem.model.multitask import MultiTaskModel
 from tandem.model.weights import to_huggingface
 from tandem.parity.reference import quiet_transformers
-from tandem.tokens.tokenizer import Tokenizer, load_tokenizer
+from tandem.tokens.pieces.tokenizer import Tokenizer, load_tokenizer
 
 TOLERANCE = 1e-5
 ENCODER = "encoder"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tandem.errors import TandemError
 from tandem.hardware.machine import Device, Machine, Precision
 from tandem.params import Params, Scratch
-from tandem.tokens.batching import PassSize
+from tandem.tokens.batches.batching import PassSize
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ import torch
 
 from tandem.artifacts import atomic_file
 from tandem.errors import TandemError
-from tandem.tokens.batching import PassSize
+from tandem.tokens.batches.batching import PassSize
 
 Result = TypeVar("Result")
 

@@ -12,9 +12,9 @@ import torch
 
 from tandem.corpora.records import Record
 from tandem.parity.reference import Batch
-from tandem.tokens.alignment import encode_records
-from tandem.tokens.lexicon import Lexicon
-from tandem.tokens.tokenizer import Tokenizer
+from tandem.tokens.pieces.alignment import encode_records
+from tandem.tokens.pieces.lexicon import Lexicon
+from tandem.tokens.pieces.tokenizer import Tokenizer
 
 Pieces = list[int]
 

@@ -25,7 +25,7 @@ from tandem.params import Kind, Model, ParityCheck
 from tandem.parity.batches import count_differing, doubling_lengths, encode_texts, in_batches, of_lengths
 from tandem.parity.comparison import Comparison, compare
 from tandem.parity.reference import Batch, Reference, TorchReference, TransformersReference, reference_ids
-from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 
 _BATCH = 8  # texts padded together
 _LEARNT_FROM = 4  # texts whose loss is compared, and what follows from it

@@ -28,10 +28,10 @@ from tandem.model.multitask import MultiTaskModel, Pooling, pool
 from tandem.model.pretrained import locate
 from tandem.model.weights import load_encoder_weights, read_config
 from tandem.params import TokenizeAlign
-from tandem.tokens.examples import Examples
+from tandem.tokens.batches.examples import Examples
+from tandem.tokens.batches.shelf import Shelf
 from tandem.tokens.packing import Packer
-from tandem.tokens.shelf import Shelf
-from tandem.tokens.tokenizer import load_tokenizer
+from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.tokens.vocabulary import Vocabularies
 
 Vectors = NDArray[np.float32]

@@ -19,8 +19,8 @@ from tandem.artifacts import FORMAT_KEY, Format, read_json, sha256_of
 from tandem.errors import TandemError
 from tandem.params import Kind
 from tandem.serving.rules import AnswerRules, checked_rules
-from tandem.tokens.batching import PassSize
-from tandem.tokens.examples import ALL, Batch, Examples, Part
+from tandem.tokens.batches.batching import PassSize
+from tandem.tokens.batches.examples import ALL, Batch, Examples, Part
 from tandem.tokens.ragged import Ints
 from tandem.training.passes import Draw
 

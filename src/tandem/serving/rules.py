@@ -11,7 +11,7 @@ from tandem.errors import TandemError
 from tandem.evaluation.decoding import DECODERS, Decoding, decode
 from tandem.evaluation.formats import READING
 from tandem.evaluation.operating_point import biased
-from tandem.evaluation.predicting import Predictions
+from tandem.evaluation.scoring.predicting import Predictions
 from tandem.model.folder import LoadedModel
 
 FILE = "calibration.json"

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from tandem.artifacts import atomic_folder
 from tandem.corpora.records import SPLITS, Record, read_records
-from tandem.corpora.splitting import spaceless_key
+from tandem.corpora.splitting.splitting import spaceless_key
 from tandem.errors import TandemError
 from tandem.params import TokenizeAlign
-from tandem.tokens.alignment import (
+from tandem.tokens.coverage import Coverage, TokenReport
+from tandem.tokens.pieces.alignment import (
     EncodedTexts,
     Reading,
     Windows,
@@ -25,11 +26,10 @@ from tandem.tokens.alignment import (
     read_words,
     tags_of_places,
 )
-from tandem.tokens.coverage import Coverage, TokenReport
-from tandem.tokens.lexicon import Lexicon
+from tandem.tokens.pieces.lexicon import Lexicon
+from tandem.tokens.pieces.tokenizer import Tokenizer
 from tandem.tokens.ragged import IGNORED, starts_of
 from tandem.tokens.store import StoreMeta, StoreWriter, TokenStore
-from tandem.tokens.tokenizer import Tokenizer
 from tandem.tokens.vocabulary import (
     Vocabularies,
     collect_vocabularies,

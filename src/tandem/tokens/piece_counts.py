@@ -12,9 +12,9 @@ from tandem.corpora.records import Record
 from tandem.errors import TandemError
 from tandem.model.pretrained import HUB_FILES, SCRATCH, locate
 from tandem.params import Params
-from tandem.tokens.alignment import encode_records
-from tandem.tokens.lexicon import Lexicon
-from tandem.tokens.tokenizer import Tokenizer, load_tokenizer
+from tandem.tokens.pieces.alignment import encode_records
+from tandem.tokens.pieces.lexicon import Lexicon
+from tandem.tokens.pieces.tokenizer import Tokenizer, load_tokenizer
 
 
 def choose_counter(named: str | None, params: Params | None) -> tuple[CountPieces | None, list[str]]:

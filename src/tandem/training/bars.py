@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tandem.tokens.examples import Batch
+from tandem.tokens.batches.examples import Batch
 
 
 def watch(batches: Iterable[Batch], what: str, *, n_windows: int) -> Iterator[Batch]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from tandem.errors import TandemError
-from tandem.model.freezing import set_learning_rungs
 from tandem.model.multitask import MultiTaskModel
 from tandem.params import Train
 from tandem.tokens.ragged import Ints
 from tandem.training.checkpoints import Checkpoints, Snapshot
+from tandem.training.freezing import set_learning_rungs
 from tandem.training.history import History, Step, ValidScores
 from tandem.training.interruption import Interruption
 from tandem.training.passes import Draw

@@ -16,8 +16,8 @@ from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
 from tandem.hardware.memory import PassLimit
 from tandem.model.multitask import MultiTaskModel
-from tandem.tokens.batching import PassSize
-from tandem.tokens.examples import ALL, Batch, Examples, Part, Targets
+from tandem.tokens.batches.batching import PassSize
+from tandem.tokens.batches.examples import ALL, Batch, Examples, Part, Targets
 from tandem.tokens.ragged import Ints, spread, starts_of
 from tandem.training.bars import watch
 from tandem.training.passes import Draw, EncoderPass, locate_places

@@ -12,14 +12,14 @@ from typing import Any
 from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
 from tandem.hardware.memory import PassLimit
-from tandem.model.freezing import is_encoder_frozen, parameter_groups
 from tandem.model.multitask import MultiTaskModel
 from tandem.params import Train
-from tandem.tokens.batching import PassSize
-from tandem.tokens.examples import Examples
+from tandem.tokens.batches.batching import PassSize
+from tandem.tokens.batches.examples import Examples
 from tandem.training.checkpoints import Checkpoints
 from tandem.training.course import Course
 from tandem.training.features import StoredFeatures
+from tandem.training.freezing import is_encoder_frozen, parameter_groups
 from tandem.training.history import History, ValidScores
 from tandem.training.interruption import Interruption
 from tandem.training.losses import Weighting, make_criteria

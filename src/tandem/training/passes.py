@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from tandem.hardware.execution import Execution
 from tandem.model.dropout import piece_identities
 from tandem.model.multitask import MultiTaskModel
-from tandem.tokens.batching import PassSize
-from tandem.tokens.examples import ALL, Batch, Examples, Part, Targets
+from tandem.tokens.batches.batching import PassSize
+from tandem.tokens.batches.examples import ALL, Batch, Examples, Part, Targets
 from tandem.tokens.ragged import Ints
 
 

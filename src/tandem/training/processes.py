@@ -22,7 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
-from tandem.tokens.examples import ALL, Part
+from tandem.tokens.batches.examples import ALL, Part
 
 _BACKENDS = {"cuda": "cpu:gloo,cuda:nccl", "cpu": "gloo"}
 

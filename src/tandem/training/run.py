@@ -21,10 +21,10 @@ from tandem.hardware.probe import probe
 from tandem.hardware.process import keep_freed_memory, prepare_torch
 from tandem.model.building import build_model
 from tandem.model.folder import save_model
-from tandem.model.freezing import count_trainable
 from tandem.model.pretrained import checkpoint_of, fingerprint
 from tandem.params import Params
-from tandem.tokens.examples import Examples, open_examples
+from tandem.tokens.batches.examples import Examples, open_examples
+from tandem.training.freezing import count_trainable
 from tandem.training.loop import Scorer, train_model
 from tandem.training.processes import Crew, is_launched, joined_crew, launch
 

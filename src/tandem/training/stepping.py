@@ -12,7 +12,7 @@ import numpy as np
 
 from tandem.errors import TandemError
 from tandem.hardware.memory import PassLimit
-from tandem.tokens.batching import PassSize
+from tandem.tokens.batches.batching import PassSize
 from tandem.tokens.ragged import Ints
 from tandem.training.losses import (
     Criterion,

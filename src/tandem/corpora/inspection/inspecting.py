@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 
-from tandem.corpora.clean_report import CleanReport
-from tandem.corpora.cleaning import ENTRIES_GUESSED_FROM
+from tandem.corpora.cleaning.clean_report import CleanReport
+from tandem.corpora.cleaning.cleaning import ENTRIES_GUESSED_FROM
+from tandem.corpora.cleaning.labelled_texts import make_text_cleaner
+from tandem.corpora.cleaning.tagged_sentences import make_sentence_cleaner
 from tandem.corpora.inspection.choice import Choice
 from tandem.corpora.inspection.findings import Findings, shown
 from tandem.corpora.inspection.records import RecordWatch
@@ -20,12 +22,10 @@ from tandem.corpora.inspection.settings import Settings
 from tandem.corpora.inspection.tags import TagWatch
 from tandem.corpora.inspection.texts import find_mojibake, loose_edge, marked_in
 from tandem.corpora.inspection.totals import tell_totals
-from tandem.corpora.labelled_texts import make_text_cleaner
 from tandem.corpora.readers.entries import Entry, Source
 from tandem.corpora.readers.formats import open_source
 from tandem.corpora.records import SPLITS, Record
 from tandem.corpora.tag_schemes import recognise
-from tandem.corpora.tagged_sentences import make_sentence_cleaner
 from tandem.errors import TandemError
 from tandem.params import Corpus, Kind, Task
 

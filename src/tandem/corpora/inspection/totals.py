@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from tandem.corpora.clean_report import CleanReport
+from tandem.corpora.cleaning.clean_report import CleanReport
 from tandem.corpora.inspection.findings import Findings, shown
 from tandem.corpora.inspection.tags import TagWatch
 from tandem.params import Corpus

@@ -1,0 +1,1 @@
+"""Cleaning: entries of any format to records, with every repair and drop counted."""

@@ -1,0 +1,1 @@
+"""Splitting: records to train, valid and test, which share no text."""

@@ -1,0 +1,1 @@
+"""Batches: stored pieces, gathered for a pass through the encoder."""

@@ -1,0 +1,1 @@
+"""Pieces: what a tokenizer makes of words, and which piece belongs to which word."""
