@@ -64,6 +64,14 @@ def test_clean_corpora_are_told_so_in_the_same_bytes(tmp_path: Path) -> None:
     assert report.summary() == "no held-out text stands in a training split, exactly or nearly"
     assert json.dumps(report.as_dict()) == json.dumps(find_leakage(tmp_path, ["moods"]).as_dict())
     assert report.as_dict()["near_searched"] == {"moods": 1}  # two dots are shorter than what is compared
+    assert report.as_dict()["near_in_train"] == {"moods": 0}
+
+
+def test_training_texts_that_are_nearly_the_same_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, "moods", train=[LONG, LONG, LONG.replace("12", "14"), LONG.replace("12", "16"), "A film."])
+    report = find_leakage(tmp_path, ["moods"])
+    assert report.near_in_train == {"moods": 2}  # a copy is none: copies are counted where texts are split
+    assert report.summary().endswith("; 2 training texts of moods are nearly another")
 
 
 def test_beyond_so_many_texts_near_ones_are_not_sought_and_that_is_told(

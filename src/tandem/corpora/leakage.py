@@ -42,11 +42,15 @@ class HeldOut:
 
 @dataclass(frozen=True, kw_only=True)
 class LeakageReport:
-    """By corpus and split what stands in training splits; by corpus its training texts, and those searched."""
+    """By corpus and split what stands in training splits; by corpus its training texts, and those searched.
+
+    `near_in_train` are by corpus the training texts, of those searched, that are nearly an earlier one.
+    """
 
     held_out: Mapping[str, Mapping[str, HeldOut]]
     train_texts: Mapping[str, int]
     near_searched: Mapping[str, int]
+    near_in_train: Mapping[str, int]
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON takes it."""
@@ -58,6 +62,7 @@ class LeakageReport:
             },
             "train_texts": dict(self.train_texts),
             "near_searched": dict(self.near_searched),
+            "near_in_train": dict(self.near_in_train),
         }
 
     def summary(self) -> str:
@@ -74,9 +79,14 @@ class LeakageReport:
             for name, n_searched in self.near_searched.items()
             if n_searched >= MOST_TEXTS // len(self.near_searched)
         ]
+        alike = [
+            f"{count:,} training texts of {name} are nearly another"
+            for name, count in self.near_in_train.items()
+            if count
+        ]
         if not found:
-            return "; ".join(["no held-out text stands in a training split, exactly or nearly", *capped])
-        return "; ".join([*found, "train leaves out the same texts, not those nearly the same", *capped])
+            return "; ".join(["no held-out text stands in a training split, exactly or nearly", *alike, *capped])
+        return "; ".join([*found, "train leaves out the same texts, not those nearly the same", *alike, *capped])
 
     def _total(self, kind: str) -> int:
         return sum(getattr(part.anywhere, kind) for parts in self.held_out.values() for part in parts.values())
@@ -96,10 +106,14 @@ def fingerprint_of(record: Record) -> Fingerprint:
 
 
 class TextSet:
-    """The fingerprints of texts; sketches of the first `most_sketches` different ones alone."""
+    """The fingerprints of texts; sketches of the first `most_sketches` different ones alone.
+
+    `n_near` counts those of them that are nearly an earlier one.
+    """
 
     def __init__(self, most_sketches: int = MOST_TEXTS) -> None:
         self.n_texts = 0
+        self.n_near = 0
         self._keys: set[int] = set()
         self._sketches = Sketches()
         self._most_sketches = most_sketches
@@ -113,6 +127,7 @@ class TextSet:
         """Take in a text."""
         self.n_texts += 1
         if text.key not in self._keys and self.n_sketches < self._most_sketches:
+            self.n_near += self._sketches.nearest(text.sketch) is not None
             self._sketches.add(self.n_texts, text.sketch)
         self._keys.add(text.key)
 
@@ -141,6 +156,7 @@ def find_leakage(splits: Path, corpora: Iterable[str]) -> LeakageReport:
         held_out=held_out,
         train_texts={name: texts.n_texts for name, texts in trained.items()},
         near_searched={name: texts.n_sketches for name, texts in trained.items()},
+        near_in_train={name: texts.n_near for name, texts in trained.items()},
     )
 
 

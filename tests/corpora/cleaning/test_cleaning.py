@@ -116,7 +116,7 @@ def test_the_report_of_texts(clean_texts: Clean) -> None:
         "max": 100,
     }
     assert (metrics["rows_in"], metrics["kept"], metrics["engine"], metrics["sheet"]) == (102, 101, "calamine", "Sheet")
-    assert report.summary() == "102 rows, 101 texts kept; dropped 1 missing text"
+    assert report.summary() == "102 rows, 101 texts kept; dropped 1 missing text; suspect 3 near empty"
 
 
 def test_the_report_of_sentences(clean_words: Clean) -> None:
@@ -125,7 +125,9 @@ def test_the_report_of_sentences(clean_words: Clean) -> None:
     assert (metrics["rows_in"], metrics["kept"], metrics["words"]) == (3, 2, 3)
     assert metrics["labels"] == {"entities": {"per": 1}}
     assert metrics["length"] == {"unit": "words", "min": 1, "median": 1.5, "mean": 1.5, "p95": 2, "max": 2}
-    assert report.summary() == "3 rows, 2 sentences kept; 3 words; altered 1 tags repaired; group: absent"
+    assert report.summary() == (
+        "3 rows, 2 sentences kept; 3 words; altered 1 tags repaired; suspect 2 near empty; group: absent"
+    )
 
 
 def test_other_sheets_are_mentioned(tmp_path: Path) -> None:

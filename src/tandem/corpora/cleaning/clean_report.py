@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tandem.corpora.cleaning.suspicions import SUSPICIONS
 from tandem.corpora.readers.entries import Source
 from tandem.corpora.records import Record
 from tandem.corpora.tag_schemes import Scheme
 
 LABELS_LISTED = 10
+RARE_BELOW = 10
+RARE_SHARE = 0.005
 
 _OWN_FACTS = ("sheet", "other_sheets", "engine")
 """Facts of a workbook that stand among the metrics themselves."""
@@ -38,6 +41,7 @@ class CleanReport:
     dropped: Counter[str] = field(default_factory=Counter)
     altered: Counter[str] = field(default_factory=Counter)
     noted: Counter[str] = field(default_factory=Counter)
+    suspect: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(SUSPICIONS, 0)))
     labels: dict[str, Counter[str]] = field(default_factory=dict)
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
     schemes: dict[str, Scheme] = field(default_factory=dict)
@@ -87,10 +91,12 @@ class CleanReport:
             "dropped": dict(self.dropped),
             "altered": dict(self.altered),
             "labels": {task: dict(counts) for task, counts in self.labels.items()},
+            "rare_labels": {task: list(rare_labels(counts)) for task, counts in self.labels.items()},
             "unknown_labels": {task: dict(_first(counts)) for task, counts in self.unknown.items()},
             "schemes": dict(self.schemes),
             "length": self._length(),
             "group": self._group(),
+            "suspect": dict(self.suspect),
             "noted": dict(self._noted()),
             "noted_rows": self._noted_rows(),
             **self._facts(),
@@ -104,7 +110,7 @@ class CleanReport:
             parts.append(f"{self.words:,} words")
         parts += [f"{task} tags read as {scheme}" for task, scheme in self.schemes.items() if scheme != "iob2"]
         parts += [_listed(verb, counts) for verb, counts in (("dropped", self.dropped), ("altered", self.altered))]
-        parts += [_listed("noted", self._noted())]
+        parts += [_listed("suspect", self.suspect), _listed("noted", self._noted())]
         parts += ["group: absent"] if self._group() == "absent" else []
         if others := self.source.facts.get("other_sheets"):
             parts.append(f"read sheet {self.source.facts['sheet']!r} alone of {1 + int(str(others))}")
@@ -157,6 +163,12 @@ class CleanReport:
             if place < 0:
                 break
         return length
+
+
+def rare_labels(counts: Mapping[str, int]) -> dict[str, int]:
+    """The labels with so few texts or entities that a task will hardly learn them, with their counts, rarest first."""
+    few = max(RARE_BELOW, RARE_SHARE * sum(counts.values()))
+    return {label: count for count, label in sorted((count, label) for label, count in counts.items()) if count < few}
 
 
 def _first(counts: Counter[str]) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tandem.corpora.cleaning.clean_report import CleanReport
 from tandem.corpora.cleaning.file_stamps import Stamps, check_unchanged, stamps_of
 from tandem.corpora.cleaning.labelled_texts import TextCleaner, make_text_cleaner
+from tandem.corpora.cleaning.suspicions import count_suspicions
 from tandem.corpora.cleaning.tagged_sentences import SentenceCleaner, make_sentence_cleaner
 from tandem.corpora.readers.entries import Entry, Source, TextColumns
 from tandem.corpora.readers.formats import open_source
@@ -94,6 +95,7 @@ def _records_of_pieces(
         else:
             records = list(cleaner.records_of(piece, split))
             report.keep_texts(records)
+            count_suspicions(records, report.suspect)
             yield from records
 
 
@@ -104,6 +106,7 @@ def _records_of_entries(
         record = cleaner.record_of(entry, split or _own_split(entry, report))
         if record is not None:
             report.keep(record)
+            count_suspicions([record], report.suspect)
             yield record
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from tandem.corpora.cleaning.clean_report import CleanReport
 from tandem.corpora.cleaning.cleaning import ENTRIES_GUESSED_FROM
 from tandem.corpora.cleaning.labelled_texts import make_text_cleaner
+from tandem.corpora.cleaning.suspicions import find_mojibake, loose_edge, marked_in
 from tandem.corpora.cleaning.tagged_sentences import make_sentence_cleaner
 from tandem.corpora.inspection.choice import Choice
 from tandem.corpora.inspection.findings import Findings, shown
@@ -20,7 +21,6 @@ from tandem.corpora.inspection.records import RecordWatch
 from tandem.corpora.inspection.report import Inspection, Schemes
 from tandem.corpora.inspection.settings import Settings
 from tandem.corpora.inspection.tags import TagWatch
-from tandem.corpora.inspection.texts import find_mojibake, loose_edge, marked_in
 from tandem.corpora.inspection.totals import tell_totals
 from tandem.corpora.readers.entries import Entry, Source
 from tandem.corpora.readers.formats import open_source

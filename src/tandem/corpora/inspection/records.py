@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tandem.corpora.cleaning.suspicions import is_near_empty, loose_edge, tagged_in
 from tandem.corpora.inspection.findings import EXAMPLES_LISTED, Findings, shown
 from tandem.corpora.inspection.lengths import Lengths
 from tandem.corpora.inspection.repeats import Repeats
 from tandem.corpora.inspection.settings import Settings
-from tandem.corpora.inspection.texts import is_near_empty, loose_edge, tagged_in
 from tandem.corpora.leakage import TextSet, fingerprint_of
 from tandem.corpora.records import SPLITS, Record
 from tandem.params import Corpus
@@ -40,7 +40,7 @@ class RecordWatch:
         self.lengths.add("words", len(record.words or ()) if is_worded else len(surface.split()))
         if is_near_empty(surface):
             self._findings.add("near_empty", record.row, record.split, example=shown(surface))
-        for task, entity in tagged_in(record):
+        for task, entity in tagged_in(record) if record.text is None else ():  # marked ones were seen as they came
             if flaw := loose_edge(entity):
                 self._findings.add(flaw, record.row, record.split, task=task, example=shown(entity))
         self.repeats.add(record, self._findings)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from tandem.corpora.cleaning.clean_report import CleanReport
+from tandem.corpora.cleaning.clean_report import CleanReport, rare_labels
 from tandem.corpora.inspection.findings import Findings, shown
 from tandem.corpora.inspection.tags import TagWatch
 from tandem.params import Corpus
-
-RARE_BELOW = 10
-RARE_SHARE = 0.005
 
 
 def tell_totals(
@@ -40,7 +37,5 @@ def tell_totals(
 
 
 def _tell_rare(task: str, counts: Counter[str], findings: Findings) -> None:
-    n_all = counts.total()
-    for label, count in sorted(counts.items(), key=lambda item: (item[1], item[0])):
-        if count < RARE_BELOW or count < RARE_SHARE * n_all:
-            findings.add("rare_labels", task=task, example=f"{shown(label)} ({count:,})")
+    for label, count in rare_labels(counts).items():
+        findings.add("rare_labels", task=task, example=f"{shown(label)} ({count:,})")

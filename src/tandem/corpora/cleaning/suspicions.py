@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from tandem.corpora.readers.entries import Entry
 from tandem.corpora.records import Record
 from tandem.corpora.tag_schemes import spans_of
 
 LEAST_WORD_CHARACTERS = 3
+
+SUSPICIONS = ("near_empty", "mojibake", "edge_punctuation")
+"""What cleaning counts, and keeps as it is."""
 
 _LATER_BYTES = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"  # 80 to BF as Latin-1 and as cp1252 read them
 _MOJIBAKE = re.compile(
@@ -20,6 +24,7 @@ _MOJIBAKE = re.compile(
 )
 _AROUND = 12  # characters
 _WORD_CHARACTER = re.compile(r"[^\W_]")
+_ENOUGH_CHARACTERS = re.compile(rf"(?:[\W_]*+[^\W_]){{{LEAST_WORD_CHARACTERS}}}")
 _ABBREVIATION = re.compile(r"(?:\b[^\W\d]{1,4}|\.\w+|\b\w )\.$")
 _MAY_LEAD = frozenset("@#$€£¥§&+-.%~/\\_¿¡<")
 _MAY_END = frozenset("%&+-#*/\\_!?>°")
@@ -36,8 +41,7 @@ def find_mojibake(text: str) -> str | None:
 
 def is_near_empty(text: str) -> bool:
     """Say whether a text has fewer letters and digits than any word that says something."""
-    found = _WORD_CHARACTER.finditer(text)
-    return sum(1 for _, _ in zip(range(LEAST_WORD_CHARACTERS), found, strict=False)) < LEAST_WORD_CHARACTERS
+    return _ENOUGH_CHARACTERS.match(text) is None
 
 
 def loose_edge(entity: str) -> str | None:
@@ -69,12 +73,26 @@ def marked_in(entry: Entry) -> Iterator[tuple[str, str]]:
 
 
 def tagged_in(record: Record) -> Iterator[tuple[str, str]]:
-    """Yield the task and the words of each entity of a record whose words are all that there is of its text."""
-    if record.words is None or record.text is not None:
-        return
+    """Yield the task and the characters of each entity of a record."""
+    words = record.words or ()
     for task, tags in record.tags.items():
         for start, end, _ in spans_of(tags):
-            yield task, " ".join(record.words[start:end])
+            if record.text is not None and record.starts is not None:
+                yield task, record.text[record.starts[start] : record.starts[end - 1] + len(words[end - 1])]
+            else:
+                yield task, " ".join(words[start:end]).replace(" .", ".")  # as an abbreviation is written
+
+
+def count_suspicions(records: Iterable[Record], counts: Counter[str]) -> None:
+    """Add to `counts`, by the names of `SUSPICIONS`, how many texts look wrong, and how many entities."""
+    for record in records:
+        text = record.surface
+        if is_near_empty(text):
+            counts["near_empty"] += 1
+        if find_mojibake(text) is not None:
+            counts["mojibake"] += 1
+        if record.tags:
+            counts["edge_punctuation"] += sum(loose_edge(entity) is not None for _, entity in tagged_in(record))
 
 
 def _is_punctuation(character: str) -> bool:
