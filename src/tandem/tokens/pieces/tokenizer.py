@@ -18,11 +18,12 @@ import numpy as np
 import orjson
 import tokenizers
 from numpy.typing import NDArray
-from tokenizers import models, normalizers, pre_tokenizers, processors
+from tokenizers import pre_tokenizers
 
 from tandem.artifacts import read_json
 from tandem.errors import TandemError
 from tandem.tokens.pieces.boundaries import Boundaries, boundaries_of
+from tandem.tokens.pieces.vocabulary_files import from_vocabulary, has_vocabulary, special_names
 from tandem.tokens.ragged import Ints, starts_of
 
 _WORDS_AT_ONCE = 256
@@ -80,16 +81,19 @@ class Tokenizer:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """Load `tokenizer.json`, or build a BERT tokenizer from `vocab.txt` and `tokenizer_config.json`.
+    """Load `tokenizer.json`, or build a tokenizer from the vocabulary files of BERT or RoBERTa.
 
     Raises `TandemError` if the folder has neither, or a file in it is damaged.
     """
-    names = _special_names(folder)
     if (folder / "tokenizer.json").is_file():
-        return _from_json(folder / "tokenizer.json", names["pad_token"])
-    if (folder / "vocab.txt").is_file():
-        return wrap_tokenizer(_word_piece(folder, names), pad_token=names["pad_token"])
-    raise TandemError(f"{folder} has no tokenizer: expected tokenizer.json, or vocab.txt of a BERT model")
+        return _from_json(folder / "tokenizer.json", special_names(folder)["pad_token"])
+    if has_vocabulary(folder):
+        backend, pad_token = from_vocabulary(folder)
+        return wrap_tokenizer(backend, pad_token=pad_token)
+    raise TandemError(
+        f"{folder} has no tokenizer: expected tokenizer.json, or vocab.txt of a BERT model, or vocab.json and "
+        "merges.txt of a RoBERTa model"
+    )
 
 
 def wrap_tokenizer(backend: tokenizers.Tokenizer, pad_token: str = "[PAD]") -> Tokenizer:
@@ -129,10 +133,6 @@ def _unknown_id(backend: tokenizers.Tokenizer, model: Mapping[str, Any]) -> int 
     return model.get("unk_id")
 
 
-def _read(path: Path) -> Any:
-    return read_json(path) if path.is_file() else {}
-
-
 def _from_json(path: Path, pad_token: str) -> Tokenizer:
     settings = read_json(path)
     if not isinstance(settings, dict) or "model" not in settings:
@@ -154,33 +154,3 @@ def _check_template(processor: Any) -> None:
         used = {part["SpecialToken"]["id"] for part in processor["single"] if "SpecialToken" in part}
         if unknown := used - processor["special_tokens"].keys():
             raise ValueError(f"its template puts {', '.join(sorted(unknown))} around texts, which it does not know")
-
-
-def _special_names(folder: Path) -> dict[str, str]:
-    """The special tokens by role, from whichever file of the folder names them."""
-    names = {f"{role}_token": f"[{role.upper()}]" for role in ("unk", "cls", "sep", "pad", "mask")}
-    named = {**_read(folder / "special_tokens_map.json"), **_read(folder / "tokenizer_config.json")}
-    found = {role: named.get(role) or default for role, default in names.items()}
-    return {role: token["content"] if isinstance(token, dict) else token for role, token in found.items()}
-
-
-def _word_piece(folder: Path, names: Mapping[str, str]) -> tokenizers.Tokenizer:
-    """A BERT tokenizer from one token a line (Devlin et al. 2019)."""
-    lines = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
-    vocabulary = {token.rstrip("\r"): number for number, token in enumerate(lines) if token}
-    needed = {role: names[role] for role in ("unk_token", "cls_token", "sep_token", "pad_token")}
-    missing = [token for token in needed.values() if token not in vocabulary]
-    if missing:
-        raise TandemError(f"{folder / 'vocab.txt'} lacks {', '.join(missing)}: it is not a BERT vocabulary")
-    settings = _read(folder / "tokenizer_config.json")
-    backend = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token=names["unk_token"]))
-    backend.normalizer = normalizers.BertNormalizer(
-        handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
-        strip_accents=settings.get("strip_accents"),
-        lowercase=settings.get("do_lower_case", True),
-    )
-    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    first, last = ((names[role], vocabulary[names[role]]) for role in ("cls_token", "sep_token"))
-    backend.post_processor = processors.BertProcessing(last, first)
-    backend.add_special_tokens([token for token in names.values() if token in vocabulary])
-    return backend
