@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertModel
 
-from tandem.model.multitask import HeadConfig, MultiTaskModel
-from tests.model.references import BERT_BASE, VOCABULARY, load_ours, random_reference
+from tandem.model.multitask import MultiTaskModel
+from tests.model.references import VOCABULARY, load_ours, random_reference, unfilled_bert_base
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +49,4 @@ def model(checkpoint: Path, skips_padding: bool) -> MultiTaskModel:
 
 @pytest.fixture
 def bert_base() -> MultiTaskModel:
-    """The sizes of bert-base-uncased with two classes and 17 tags, without a single number."""
-    heads = {
-        "sentiment": HeadConfig(kind="classification", n_labels=2),
-        "entities": HeadConfig(kind="tagging", n_labels=17),
-    }
-    with torch.device("meta"):
-        return MultiTaskModel(BERT_BASE, heads, pooling="mean", dropout=0.1, encoder_dropout=0.0)
+    return unfilled_bert_base()

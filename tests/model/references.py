@@ -76,6 +76,16 @@ def randomise(module: nn.Module, generator: torch.Generator) -> None:
         module.weight.data += 1
 
 
+def unfilled_bert_base() -> MultiTaskModel:
+    """The sizes of bert-base-uncased with two classes and 17 tags, without a single number."""
+    heads = {
+        "sentiment": HeadConfig(kind="classification", n_labels=2),
+        "entities": HeadConfig(kind="tagging", n_labels=17),
+    }
+    with torch.device("meta"):
+        return MultiTaskModel(BERT_BASE, heads, pooling="mean", dropout=0.1, encoder_dropout=0.0)
+
+
 def load_ours(folder: Path, pooling: str = "mean", **options: Any) -> MultiTaskModel:
     """Our model with the folder's weights, in evaluation mode."""
     options = {"dropout": 0.0, "encoder_dropout": 0.0, **options}

@@ -18,7 +18,7 @@ from tandem.training.freezing import (
     parameter_groups,
     set_learning_rungs,
 )
-from tests.model.references import load_ours
+from tests.model.references import load_ours, random_reference, unfilled_bert_base
 
 Change = Callable[..., Train]
 
@@ -31,6 +31,23 @@ CHOICES = [  # trainable, output_layers, parameters of bert-base-uncased with 2 
     ("all", 3, 108_906_259),
     ("all_adaptive", 3, 108_906_259),
 ]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint")
+    random_reference().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def model(checkpoint: Path) -> MultiTaskModel:
+    return load_ours(checkpoint)
+
+
+@pytest.fixture
+def bert_base() -> MultiTaskModel:
+    return unfilled_bert_base()
 
 
 @pytest.fixture(scope="session")
