@@ -37,7 +37,7 @@ def test_one_graph_gives_all_heads_for_any_batch_and_length(exported, trained):
     folder, difference = exported
     assert difference <= 1e-4
     model = load_model(trained).model
-    session = open_session(folder / "model.onnx", threads=1)
+    session = open_session(folder / "model.onnx")
     for n_texts, length in ((1, 1), (5, 2), (2, 63), (1, 64)):
         ids = torch.randint(5, 40, (n_texts, length), generator=torch.Generator().manual_seed(length))
         mask = torch.arange(length)[None] < torch.tensor([length] * (n_texts - 1) + [1])[:, None]

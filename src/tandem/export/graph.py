@@ -120,7 +120,7 @@ def _trace(model: MultiTaskModel, path: Path) -> None:
 @torch.inference_mode()
 def _difference(model: MultiTaskModel, path: Path) -> float:
     """The largest absolute difference of any logit over texts of all lengths."""
-    session = open_session(path, threads=torch.get_num_threads())
+    session = open_session(path)
     largest = 0.0
     for ids, mask in probes(model.encoder.config, n_lengths=_N_LENGTHS):
         expected = model(ids, mask)
