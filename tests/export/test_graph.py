@@ -2,11 +2,15 @@
 
 import json
 import shutil
+import threading
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from tandem.evaluation.predicting import predict
+from tandem.tokens.batching import PassSize
 
 from tandem.cli import main
 from tandem.errors import TandemError
@@ -17,7 +21,7 @@ from tandem.export.probes import probes
 from tandem.hardware.execution import choose_for_reading
 from tandem.model.folder import load_model
 from tandem.serving.door import Tandem
-from tandem.serving.graphs import load_graph, open_session, run_session
+from tandem.serving.graphs import GraphPass, load_graph, open_session, run_session
 from tandem.serving.rules import AnswerRules
 from tests.serving.conftest import MACHINE, SENTENCES
 
@@ -37,7 +41,7 @@ def test_one_graph_gives_all_heads_for_any_batch_and_length(exported, trained):
     folder, difference = exported
     assert difference <= 1e-4
     model = load_model(trained).model
-    session = open_session(folder / "model.onnx", threads=1)
+    session = open_session(folder / "model.onnx")
     for n_texts, length in ((1, 1), (5, 2), (2, 63), (1, 64)):
         ids = torch.randint(5, 40, (n_texts, length), generator=torch.Generator().manual_seed(length))
         mask = torch.arange(length)[None] < torch.tensor([length] * (n_texts - 1) + [1])[:, None]
@@ -52,7 +56,8 @@ def test_one_graph_gives_all_heads_for_any_batch_and_length(exported, trained):
 def test_the_model_is_as_it_was_after_an_export(exported, trained):
     loaded = load_model(trained)
     with graphs._quiet():
-        graphs._trace(loaded.model, exported[0].parent / "again.onnx")
+        graphs._trace(loaded.model, exported[0].parent / "apart.onnx", sets_first_apart=True)
+        graphs._trace(loaded.model, exported[0].parent / "again.onnx", sets_first_apart=False)
     assert "_layout" not in vars(loaded.model.encoder)
     assert (exported[0].parent / "again.onnx").read_bytes() == (exported[0] / "model.onnx").read_bytes()
 
@@ -76,12 +81,86 @@ def test_the_command_uses_it(exported, capfdbinary):
     assert "Anna" not in row["text"]
 
 
+def test_answers_do_not_depend_on_how_many_passes_run_at_once(exported, monkeypatch):
+    monkeypatch.setattr("tandem.serving.graphs.ENOUGH_TOKENS", 64)
+    examples = Tandem.load_graph(exported[0]).reader.read(TEXTS * 20).examples
+    found = []
+    for threads in (1, 3):
+        run = GraphPass(load_graph(exported[0], threads=threads), examples)
+        parcels = list(run.batches(examples.members, size=PassSize(tokens=2048, counts_padding=True)))
+        found.append([(parcel.batch.windows.tolist(), run(parcel)) for parcel in parcels])
+    assert len(found[0]) > 10
+    for (windows, logits), (others, other_logits) in zip(*found, strict=True):
+        assert windows == others
+        assert all(torch.equal(logits[task], other_logits[task]) for task in ("sentiment", "entities"))
+
+
+def test_a_failing_pass_ends_the_prediction(exported):
+    graph = load_graph(exported[0], threads=2)
+    examples = Tandem.load_graph(exported[0]).reader.read(TEXTS).examples
+    run = GraphPass(replace(graph, session=Broken(graph.session)), examples)
+    with pytest.raises(RuntimeError, match="no such pass"):
+        predict(run, examples, size=PassSize(tokens=64, counts_padding=True))
+
+
+def test_passes_end_with_who_asked_for_them(exported):
+    examples = Tandem.load_graph(exported[0]).reader.read(TEXTS).examples
+    run = GraphPass(load_graph(exported[0], threads=2), examples)
+    before = threading.active_count()
+    parcels = run.batches(examples.members, size=PassSize(tokens=64, counts_padding=True))
+    assert next(parcels).logits.result()
+    assert threading.active_count() > before
+    parcels.close()
+    assert threading.active_count() == before
+
+
+class Broken:
+    """A session that runs nothing."""
+
+    def __init__(self, session):
+        self.get_outputs = session.get_outputs
+
+    def run(self, names, inputs):
+        raise RuntimeError("no such pass")
+
+
+@pytest.fixture(scope="module")
+def exported_int8(trained, tmp_path_factory):
+    """The graph of the tiny model in int8."""
+    folder = tmp_path_factory.mktemp("int8") / "out"
+    export_onnx(load_model(trained), folder, rules=AnswerRules(), is_int8=True)
+    return folder
+
+
 @pytest.mark.slow
-def test_int8_is_measured_on_the_test_split(trained, tmp_path):
+def test_int8_multiplies_whole_numbers_everywhere_but_in_the_heads(exported_int8, trained):
+    graph = onnx.load(exported_int8 / "model.onnx").graph
+    constants = {constant.name: constant for constant in graph.initializer}
+    products = [node for node in graph.node if node.op_type in ("MatMul", "Gemm", "MatMulInteger")]
+    whole = [node for node in products if node.op_type == "MatMulInteger"]
+    n_layers = load_model(trained).model.encoder.config.n_layers
+    assert len(whole) == 6 * n_layers  # two of attention, and two of each half of the feed-forward
+    assert {constants[node.input[1]].data_type for node in whole} == {onnx.TensorProto.INT8}
+    others = [node for node in products if node.op_type != "MatMulInteger" and node.input[1] in constants]
+    assert len(others) == 2
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_int8_is_near_for_any_length(exported_int8, trained):
+    model = load_model(trained).model
+    session = open_session(exported_int8 / "model.onnx")
+    for ids, mask in probes(model.encoder.config, n_lengths=5):  # of a single piece, too
+        found, expected = run_session(session, ids.numpy(), mask.numpy()), model(ids, mask)
+        spread = expected["sentiment"].abs().max()
+        np.testing.assert_allclose(found["sentiment"], expected["sentiment"], atol=0.1 * float(spread))
+
+
+@pytest.mark.slow
+def test_int8_is_measured_on_the_test_split(trained, exported_int8):
     loaded = load_model(trained)
-    export_onnx(loaded, tmp_path / "out", rules=AnswerRules(), is_int8=True)
     execution = choose_for_reading(MACHINE)
-    graph = load_graph(tmp_path / "out", threads=1)
+    graph = load_graph(exported_int8, threads=1)
     read = Tandem.from_loaded(loaded, execution).reader.read(list(SENTENCES))
     store = read.examples.shelf.stores[0]
     gold = {"sentiment": np.array([1, 0, 1, 0], dtype=np.int16)}
@@ -94,9 +173,7 @@ def test_int8_is_measured_on_the_test_split(trained, tmp_path):
     quality = measure_graph(loaded.model, graph, test, execution, rounds=1)
     assert quality.scores == {"sentiment": (1.0, 1.0)}
     assert quality.speed_up > 0
-    size = [(folder / "model.onnx").stat().st_size for folder in (tmp_path / "out",)]
-    assert size[0] > 0
-    settings = json.loads((tmp_path / "out/config.json").read_text())
+    settings = json.loads((exported_int8 / "config.json").read_text())
     assert settings["precision"] == "int8"
 
 

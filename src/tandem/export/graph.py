@@ -32,18 +32,19 @@ from tandem.serving.rules import AnswerRules
 TOLERANCE = 1e-4
 OPSET = 20  # the first that knows GELU
 _N_LENGTHS = 14
+_OF_GEMM = "_MatMul"  # what quantising adds to the name of a Gemm, which it makes a product and a sum
 
 
 def export_onnx(loaded: LoadedModel, folder: Path, *, rules: AnswerRules, is_int8: bool) -> float:
     """Write the graph's folder; return the largest difference of its float32 form to ours in ONNX Runtime.
 
-    In int8, the weights of all products are whole numbers, scaled by output, and so are, as they come, the values
-    that meet them. Raises `TandemError` if `folder` holds something, packages lack, or an output differs by more than
-    the tolerance; then nothing is written.
+    In int8, the weights of all products but the heads' are whole numbers, scaled by output, and so are, as they come,
+    the values that meet them. Raises `TandemError` if `folder` holds something, packages lack, or an output differs by
+    more than the tolerance; then nothing is written.
     """
     check_target(folder)
     with needs_packages(), atomic_folder(folder) as partial, _quiet():
-        _trace(loaded.model, partial / GRAPH)
+        _trace(loaded.model, partial / GRAPH, sets_first_apart=is_int8)
         difference = _difference(loaded.model, partial / GRAPH)
         if not difference <= TOLERANCE:
             raise TandemError(
@@ -82,6 +83,22 @@ class _WholeLayout:
         return values
 
 
+class _FirstApart(nn.Module):
+    """A feed-forward block that takes the first piece of each text by itself.
+
+    In a trained encoder that piece has far larger values than all others (the massive activations of Sun et al. 2024),
+    which would leave them few of the whole numbers: each of the two has a range of its own.
+    """
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Transform (batch, seq, hidden)."""
+        return torch.cat([self.block(hidden[:, :1]), self.block(hidden[:, 1:])], dim=1)
+
+
 class _Graph(nn.Module):
     """The model with the heads' logits as a tuple, in the order of the tasks."""
 
@@ -94,11 +111,14 @@ class _Graph(nn.Module):
 
 
 @torch.no_grad()
-def _trace(model: MultiTaskModel, path: Path) -> None:
+def _trace(model: MultiTaskModel, path: Path, *, sets_first_apart: bool) -> None:
     ids, mask = list(probes(model.encoder.config, n_lengths=_N_LENGTHS))[4]
     batch, seq = torch.export.Dim("batch"), torch.export.Dim("seq", max=model.encoder.config.max_positions)
     model.encoder._layout = _WholeLayout  # type: ignore[assignment,method-assign]
     model.encoder.fuse_attention(False)  # the fused one is written with a test for empty rows, of which there are none
+    blocks = [layer.feed_forward for layer in model.encoder.layers]
+    for layer in model.encoder.layers if sets_first_apart else ():
+        layer.feed_forward = _FirstApart(layer.feed_forward)  # type: ignore[arg-type]
     try:
         program = torch.onnx.export(
             _Graph(model).eval(),
@@ -113,6 +133,8 @@ def _trace(model: MultiTaskModel, path: Path) -> None:
     finally:
         del model.encoder._layout  # the class's own again
         model.encoder.fuse_attention(True)
+        for layer, block in zip(model.encoder.layers, blocks, strict=True):
+            layer.feed_forward = block
     assert program is not None
     program.save(path)
 
@@ -120,7 +142,7 @@ def _trace(model: MultiTaskModel, path: Path) -> None:
 @torch.inference_mode()
 def _difference(model: MultiTaskModel, path: Path) -> float:
     """The largest absolute difference of any logit over texts of all lengths."""
-    session = open_session(path, threads=torch.get_num_threads())
+    session = open_session(path)
     largest = 0.0
     for ids, mask in probes(model.encoder.config, n_lengths=_N_LENGTHS):
         expected = model(ids, mask)
@@ -135,6 +157,7 @@ def _quantise(path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415 - and another
 
     graph = onnx.load(path)
+    _transpose_weights(graph.graph)
     del graph.graph.value_info[:]  # shapes that transposing a head's weights would belie
     quantize_dynamic(
         graph,
@@ -142,9 +165,20 @@ def _quantise(path: Path) -> None:
         weight_type=QuantType.QInt8,
         per_channel=True,
         op_types_to_quantize=["MatMul", "Gemm"],
-        nodes_to_exclude=[*_head_products(graph.graph), *_mixed_products(graph.graph)],
+        nodes_to_exclude=[name + end for name in _head_products(graph.graph) for end in ("", _OF_GEMM)],
         extra_options={"MatMulConstBOnly": True},
     )
+
+
+def _transpose_weights(graph: Any) -> None:
+    """Store weights that several products share as they want them: a product's weights must be a constant."""
+    from onnx import numpy_helper  # noqa: PLC0415
+
+    weights = {weight.name: weight for weight in graph.initializer}
+    for node in [node for node in graph.node if node.op_type == "Transpose" and node.input[0] in weights]:
+        weight = weights[node.input[0]]
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).T, node.output[0]))
+        graph.node.remove(node)
 
 
 def _head_products(graph: Any) -> Iterator[str]:
@@ -155,20 +189,6 @@ def _head_products(graph: Any) -> Iterator[str]:
         while node.op_type not in ("MatMul", "Gemm"):
             node = producers[next(name for name in node.input if name in producers)]
         yield node.name
-
-
-def _mixed_products(graph: Any) -> Iterator[str]:
-    """The names of the products of what attention has mixed: a twelfth of the cost, and most of the loss."""
-    producers = {name: node for node in graph.node for name in node.output}
-    constants = {constant.name for constant in graph.initializer}
-    products = [node for node in graph.node if node.op_type in ("MatMul", "Gemm")]
-    mixing = [node.name for node in products if constants.isdisjoint(node.input)]
-    for node in products:
-        source = producers.get(node.input[0])
-        while source is not None and source.op_type in ("Reshape", "Transpose"):
-            source = producers.get(source.input[0])
-        if source is not None and source.name in mixing and node.name not in mixing:
-            yield node.name
 
 
 @contextmanager

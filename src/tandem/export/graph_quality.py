@@ -33,7 +33,7 @@ def measure_graph(
     model: MultiTaskModel, graph: LoadedGraph, test: Examples, execution: Execution, *, rounds: int
 ) -> GraphQuality:
     """Score both on the test split, then predict it with them in turn."""
-    passes: list[Pass] = [EncoderPass(model, test, execution, reading=True), GraphPass(graph.session, test)]
+    passes: list[Pass] = [EncoderPass(model, test, execution, reading=True), GraphPass(graph, test)]
     rules = graph.rules.without_biases()
     scores = [_scores(predict(run, test, size=execution.pass_size), test, rules) for run in passes]
     seconds = [tuple(_seconds(run, test, execution) for run in passes) for _ in range(rounds)]

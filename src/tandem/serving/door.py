@@ -84,7 +84,7 @@ class Tandem:
         card = read_card(graph.folder, graph.card)
         check_fit(graph.folder, card, graph.n_outputs, max_positions=None)
         reader = TextReader(graph.folder, card, graph.kinds)
-        return cls(reader, partial(GraphPass, graph.session), execution, graph.rules)
+        return cls(reader, partial(GraphPass, graph), execution, graph.rules)
 
     def __call__(self, texts: Iterable[str], *, for_recall: bool = False) -> list[Answer]:
         """Answer for texts of any length, in their order.
