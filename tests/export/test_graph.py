@@ -9,11 +9,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from tandem.evaluation.predicting import predict
-from tandem.tokens.batching import PassSize
 
 from tandem.cli import main
 from tandem.errors import TandemError
+from tandem.evaluation.scoring.predicting import predict
 from tandem.export import graph as graphs
 from tandem.export.graph import export_onnx
 from tandem.export.graph_quality import measure_graph
@@ -23,6 +22,7 @@ from tandem.model.folder import load_model
 from tandem.serving.door import Tandem
 from tandem.serving.graphs import GraphPass, load_graph, open_session, run_session
 from tandem.serving.rules import AnswerRules
+from tandem.tokens.batches.batching import PassSize
 from tests.serving.conftest import MACHINE, SENTENCES
 
 TEXTS = [*SENTENCES, " ".join([*SENTENCES] * 3), "?"]
