@@ -160,6 +160,24 @@ def test_the_gradient_has_the_same_mask() -> None:
     assert torch.autograd.gradcheck(lambda values: dropped(dropout, values), values)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_what_is_left_is_added_to_others(dtype: torch.dtype) -> None:
+    """With gradients to both, each in its own type; without dropout it is a plain sum."""
+    dropout = Dropout(0.3, noise=Noise())
+    dropout.noise.seat(7, 0, range(2))
+    draws = dropout.noise.draws(dropout.noise.identities((2, 3), torch.device("cpu")))
+    values = torch.randn(2, 3, 7, dtype=torch.float64).to(dtype).requires_grad_()
+    others = torch.randn(2, 3, 7, dtype=torch.float64, requires_grad=True)
+    found, expected = dropout(values, draws, onto=others), others + dropout(values.double(), draws)
+    assert torch.allclose(found, expected, rtol=1e-12)
+    towards = torch.randn(2, 3, 7, dtype=torch.float64)
+    ours, theirs = (torch.autograd.grad(sums, (values, others), towards) for sums in (found, expected))
+    assert ours[0].dtype == dtype
+    assert torch.allclose(ours[0], theirs[0], rtol=4 * torch.finfo(dtype).eps)
+    assert torch.equal(ours[1], theirs[1])
+    assert torch.equal(Dropout(0.0, noise=Noise())(values, None, onto=others), others + values)
+
+
 def test_zero_and_evaluation_cost_nothing() -> None:
     values = torch.randn(2, 3, 4)
     assert Dropout(0.0, noise=Noise())(values, None) is values

@@ -118,7 +118,7 @@ class _Attend(torch.autograd.Function):
 
 
 def _exact(values: Tensor) -> torch.dtype:
-    """The type to multiply in: a CPU has no fast small products in half precision."""
+    """The type to multiply in: a CPU has no fast small products in half precision (each shape is compiled anew)."""
     return torch.promote_types(values.dtype, torch.float32) if values.device.type == "cpu" else values.dtype
 
 

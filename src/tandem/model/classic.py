@@ -64,9 +64,9 @@ class PreNormLayer(nn.Module):
     def forward(self, hidden: Tensor, layout: Layout) -> Tensor:
         """Transform (..., hidden), as `layout` has laid it out."""
         mixed = self.attention(self.attention_norm(hidden), layout)
-        hidden = hidden + self.attention_dropout(mixed, layout.draws)
+        hidden = self.attention_dropout(mixed, layout.draws, onto=hidden)
         transformed = self.feed_forward(self.feed_forward_norm(hidden))
-        return hidden + self.feed_forward_dropout(transformed, layout.draws)  # type: ignore[no-any-return]
+        return self.feed_forward_dropout(transformed, layout.draws, onto=hidden)  # type: ignore[no-any-return]
 
 
 class ReluFeedForward(nn.Module):

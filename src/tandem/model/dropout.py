@@ -78,13 +78,14 @@ class Dropout(nn.Module):
         """Whether a forward now would drop anything."""
         return self.training and self.prob > 0
 
-    def forward(self, values: Tensor, draws: Draws | None) -> Tensor:
-        """Drop from values (rows..., channels), as `draws` for (rows...) has it."""
+    def forward(self, values: Tensor, draws: Draws | None, *, onto: Tensor | None = None) -> Tensor:
+        """Drop from values (rows..., channels), as `draws` for (rows...) has it, and add what is left `onto` others."""
         if not self.is_active:
-            return values
+            return values if onto is None else onto + values
         assert draws is not None, "dropout in training needs the identities of what it drops from"
         assert draws.identities.shape == values.shape[:-1], "one identity for each vector"
-        return _Drop.apply(values, self.mask(draws, values.shape[-1]))  # type: ignore[no-any-return, no-untyped-call]
+        mask = self.mask(draws, values.shape[-1])
+        return _Drop.apply(values, onto, mask)  # type: ignore[no-any-return, no-untyped-call]
 
     def mask(self, draws: Draws, n_channels: int) -> Mask:
         """Which of (rows, channels) to keep at this place in the network."""
@@ -115,20 +116,23 @@ class Mask:
 
 
 class _Drop(torch.autograd.Function):
-    """Multiplication by a mask of which a byte a value is kept for the gradient."""
+    """Multiplication by a mask of which a byte a value is kept for the gradient, in one pass with adding to others."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, mask: Mask) -> Tensor:
+    def forward(ctx: Any, values: Tensor, onto: Tensor | None, mask: Mask) -> Tensor:
         kept = mask.kept(values.shape[-1], torch.uint8).view(values.shape)
         ctx.save_for_backward(kept)
-        ctx.scale = mask.scale
-        return kept.to(values.dtype).mul_(values).mul_(mask.scale)
+        ctx.scale, ctx.dtype = mask.scale, values.dtype
+        onto = values.new_zeros(()) if onto is None else onto
+        dtype = torch.promote_types(values.dtype, onto.dtype)
+        return torch.addcmul(onto, values.to(dtype), kept.to(dtype), value=mask.scale)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
         (kept,) = ctx.saved_tensors
-        return kept.to(gradient.dtype).mul_(gradient).mul_(ctx.scale), None
+        to_values = kept.to(ctx.dtype).mul_(gradient.to(ctx.dtype)).mul_(ctx.scale)
+        return to_values, gradient if ctx.needs_input_grad[1] else None, None
 
 
 def piece_identities(keys: Tensor, positions: Tensor) -> Tensor:

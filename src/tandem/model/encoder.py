@@ -185,10 +185,12 @@ class Layer(nn.Module):
 
     def forward(self, hidden: Tensor, layout: Layout) -> Tensor:
         """Transform (..., hidden), as `layout` has laid it out."""
-        mixed = self.attention_dropout(self.attention(hidden, layout), layout.draws)
-        hidden = self.attention_norm(hidden + mixed)
-        transformed = self.feed_forward_dropout(self.feed_forward(hidden), layout.draws)
-        return self.feed_forward_norm(hidden + transformed)  # type: ignore[no-any-return]
+        mixed = self.attention(hidden, layout)
+        hidden = self.attention_norm(self.attention_dropout(mixed, layout.draws, onto=hidden))
+        transformed = self.feed_forward(hidden)
+        return self.feed_forward_norm(  # type: ignore[no-any-return]
+            self.feed_forward_dropout(transformed, layout.draws, onto=hidden)
+        )
 
 
 class FeedForward(nn.Module):
