@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tandem.artifacts import atomic_folder, sha256_of, write_json
 from tandem.errors import TandemError
 from tandem.export.folders import check_target
 from tandem.export.probes import probes
+from tandem.model.encoder import Encoder
 from tandem.model.folder import TOKENIZER_FILES, LoadedModel
 from tandem.model.multitask import MultiTaskModel
 from tandem.serving.graphs import CONFIG, FORMAT_VERSION, GRAPH, needs_packages, open_session, run_session
@@ -84,7 +85,7 @@ class _WholeLayout:
 
 
 class _FirstApart(nn.Module):
-    """A feed-forward block that takes the first piece of each text by itself.
+    """A block of an encoder's layer that takes the first piece of each text by itself.
 
     In a trained encoder that piece has far larger values than all others (the massive activations of Sun et al. 2024),
     which would leave them few of the whole numbers: each of the two has a range of its own.
@@ -114,12 +115,7 @@ class _Graph(nn.Module):
 def _trace(model: MultiTaskModel, path: Path, *, sets_first_apart: bool) -> None:
     ids, mask = list(probes(model.encoder.config, n_lengths=_N_LENGTHS))[4]
     batch, seq = torch.export.Dim("batch"), torch.export.Dim("seq", max=model.encoder.config.max_positions)
-    model.encoder._layout = _WholeLayout  # type: ignore[assignment,method-assign]
-    model.encoder.fuse_attention(False)  # the fused one is written with a test for empty rows, of which there are none
-    blocks = [layer.feed_forward for layer in model.encoder.layers]
-    for layer in model.encoder.layers if sets_first_apart else ():
-        layer.feed_forward = _FirstApart(layer.feed_forward)  # type: ignore[arg-type]
-    try:
+    with _for_tracing(model.encoder), _firsts_apart(model.encoder) if sets_first_apart else nullcontext():
         program = torch.onnx.export(
             _Graph(model).eval(),
             (ids, mask),
@@ -130,13 +126,35 @@ def _trace(model: MultiTaskModel, path: Path, *, sets_first_apart: bool) -> None
             output_names=list(model.heads),
             dynamic_shapes=({0: batch, 1: seq}, {0: batch, 1: seq}),
         )
-    finally:
-        del model.encoder._layout  # the class's own again
-        model.encoder.fuse_attention(True)
-        for layer, block in zip(model.encoder.layers, blocks, strict=True):
-            layer.feed_forward = block
     assert program is not None
     program.save(path)
+
+
+@contextmanager
+def _for_tracing(encoder: Encoder) -> Iterator[None]:
+    """Lay batches out whatever their masks hold, with attention written out: the fused one tests for empty rows."""
+    encoder._layout = _WholeLayout  # type: ignore[assignment,method-assign]
+    encoder.fuse_attention(False)
+    try:
+        yield
+    finally:
+        del encoder._layout  # the class's own again
+        encoder.fuse_attention(True)
+
+
+@contextmanager
+def _firsts_apart(encoder: Encoder) -> Iterator[None]:
+    """Set the first pieces apart in the products that meet their large values."""
+    places = [(layer, "feed_forward") for layer in encoder.layers]
+    places += [(layer.get_submodule("attention"), "query_key_value") for layer in encoder.layers]
+    blocks = [owner.get_submodule(name) for owner, name in places]
+    for (owner, name), block in zip(places, blocks, strict=True):
+        owner.add_module(name, _FirstApart(block))
+    try:
+        yield
+    finally:
+        for (owner, name), block in zip(places, blocks, strict=True):
+            owner.add_module(name, block)
 
 
 @torch.inference_mode()
