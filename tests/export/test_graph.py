@@ -139,7 +139,7 @@ def test_int8_multiplies_whole_numbers_everywhere_but_in_the_heads(exported_int8
     products = [node for node in graph.node if node.op_type in ("MatMul", "Gemm", "MatMulInteger")]
     whole = [node for node in products if node.op_type == "MatMulInteger"]
     n_layers = load_model(trained).model.encoder.config.n_layers
-    assert len(whole) == 6 * n_layers  # two of attention, and two of each half of the feed-forward
+    assert len(whole) == 7 * n_layers  # three of attention, and two of each half of the feed-forward
     assert {constants[node.input[1]].data_type for node in whole} == {onnx.TensorProto.INT8}
     others = [node for node in products if node.op_type != "MatMulInteger" and node.input[1] in constants]
     assert len(others) == 2
