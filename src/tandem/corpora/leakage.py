@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from datasketch import MinHash
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tandem.corpora.near_duplicates import MOST_TEXTS, Sketches, sketch_of
 from tandem.corpora.records import SPLITS, Record, read_records
 from tandem.corpora.span_tags import cut_words
 from tandem.corpora.splitting.splitting import spaceless_key
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 
 class Leaks(NamedTuple):

@@ -7,10 +7,13 @@ characters; of a long text only those that begin a word count, which are a sixth
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from datasketch import MinHash, MinHashLSH
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 LEAST_SIMILARITY = 0.8
 """Jaccard similarity of the sets of shingles, as estimated."""
@@ -32,6 +35,8 @@ class Sketches:
     """MinHash signatures by number, and which of them are nearly a given one."""
 
     def __init__(self) -> None:
+        from datasketch import MinHashLSH  # noqa: PLC0415 - brings SciPy, which takes as long as all else
+
         self._index = MinHashLSH(num_perm=_PERMUTATIONS, params=_BANDS)
         self._signatures: dict[int, Numbers] = {}
 
@@ -92,6 +97,8 @@ def sketch_of(text: str) -> MinHash | None:
 @cache
 def _blank() -> MinHash:
     """The sketch of nothing, with the permutations that all share."""
+    from datasketch import MinHash  # noqa: PLC0415 - as above
+
     return MinHash(num_perm=_PERMUTATIONS, hashfunc=int)
 
 
