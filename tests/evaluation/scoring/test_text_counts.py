@@ -2,7 +2,6 @@
 
 import warnings
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,8 +25,9 @@ from tandem.evaluation.formats import PREDICTIONS as FORMAT
 from tandem.evaluation.scoring.class_counts import class_counts
 from tandem.evaluation.scoring.entity_counts import entity_counts
 from tests.evaluation.made_up import random_tags
+from tests.imports import ROOT
 
-PREDICTIONS = Path(__file__).parents[2] / "data/evaluate/predictions"
+PREDICTIONS = ROOT / "data/evaluate/predictions"
 MEASURES = ("precision", "recall", "f1")
 SCHEMES = {
     "conlleval": StrictEvaluation(),
