@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stages import run
 from tandem.artifacts import write_json
-from tandem.corpora.leakage import find_leakage
+from tandem.corpora.leakage.leakage import find_leakage
 from tandem.params import load_params
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from stages import run
 from tandem.artifacts import write_json
 from tandem.corpora.cleaning.cleaning import clean_corpus
-from tandem.corpora.records import write_records
+from tandem.corpora.schema.records import write_records
 from tandem.params import load_params
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stages import run
 from tandem.artifacts import write_json
-from tandem.corpora.default_data import fetch_default_data
+from tandem.corpora.default_data.default_data import fetch_default_data
 
 
 def main() -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stages import run
 from tandem.artifacts import write_json
-from tandem.corpora.records import read_records
+from tandem.corpora.schema.records import read_records
 from tandem.corpora.splitting.splitting import assign_splits, write_splits
 from tandem.params import load_params
 

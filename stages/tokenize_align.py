@@ -6,7 +6,7 @@ from stages import run
 from tandem.artifacts import write_json
 from tandem.model.pretrained import checkpoint_of
 from tandem.params import load_params
-from tandem.tokens.packing import tokenize_corpus
+from tandem.tokens.packing.packing import tokenize_corpus
 from tandem.tokens.pieces.tokenizer import load_tokenizer
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from tandem.corpora.records import Record, write_records
+from tandem.corpora.schema.records import Record, write_records
 from tandem.hardware.execution import Execution
 from tandem.model.building import build_model
 from tandem.model.multitask import MultiTaskModel
 from tandem.params import Model, Params, Task, TokenizeAlign
 from tandem.tokens.batches.examples import Examples, gather_examples, task_labels
-from tandem.tokens.packing import tokenize_corpus
+from tandem.tokens.packing.packing import tokenize_corpus
 from tandem.tokens.pieces.tokenizer import load_tokenizer
-from tandem.tokens.store import TokenStore
+from tandem.tokens.storage.store import TokenStore
 
 EXECUTION = Execution(
     device="cpu",

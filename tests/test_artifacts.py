@@ -103,7 +103,7 @@ import numpy as np, torch, sys
 from pathlib import Path
 from tandem.artifacts import Format, atomic_folder, write_jsonl
 from tandem.errors import TandemError
-from tandem.tokens.store import StoreWriter
+from tandem.tokens.storage.store import StoreWriter
 from tandem.training.checkpoints import Checkpoints, Snapshot
 try:
     with atomic_folder(Path({str(tmp_path / "made")!r})) as path:

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from tandem.artifacts import write_json, write_jsonl
-from tandem.corpora.records import Record, read_records, write_records
+from tandem.corpora.schema.records import Record, read_records, write_records
 from tandem.errors import TandemError
 from tandem.evaluation.comparison_sources import read_answers
 from tandem.evaluation.formats import PREDICTIONS, READING
 from tandem.model.folder import LoadedModel, load_model, save_model
 from tandem.serving.graphs import load_graph
 from tandem.serving.rules import find_rules
-from tandem.tokens.store import TokenStore
+from tandem.tokens.storage.store import TokenStore
 from tandem.training.checkpoints import Checkpoints, Snapshot
 from tests.small_corpora import labelled, write_store
 

@@ -9,7 +9,7 @@ from torch import nn
 from transformers.utils import logging
 
 from tandem.artifacts import read_json, write_json
-from tandem.corpora.records import Record, write_records
+from tandem.corpora.schema.records import Record, write_records
 from tandem.errors import TandemError
 from tandem.model.folder import load_model, save_model
 from tandem.model.multitask import HeadConfig, MultiTaskModel

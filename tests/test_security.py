@@ -20,8 +20,8 @@ import torch
 
 from tandem.artifacts import sha256_of
 from tandem.corpora.cleaning.cleaning import clean_corpus
+from tandem.corpora.default_data.source_archives import SourceArchive, archive_bytes, member_bytes
 from tandem.corpora.readers import unpacked_files, workbook_files
-from tandem.corpora.source_archives import SourceArchive, archive_bytes, member_bytes
 from tandem.errors import TandemError
 from tandem.hardware.execution import choose_for_reading
 from tandem.model.building import build_model
@@ -33,7 +33,7 @@ from tandem.parity.check import check_parity
 from tandem.serving.door import Tandem
 from tandem.serving.graphs import load_graph
 from tandem.tokens.pieces.tokenizer import load_tokenizer
-from tandem.tokens.store import TokenStore
+from tandem.tokens.storage.store import TokenStore
 from tests.imports import ROOT
 from tests.serving.conftest import MACHINE, write_model
 

@@ -7,8 +7,8 @@ from tandem.evaluation.scoring.scores import quick_f1
 from tandem.tokens.batches.batching import PassSize
 from tandem.tokens.batches.examples import Examples
 from tandem.training.history import ValidScores
-from tandem.training.passes import Pass
-from tandem.training.processes import Crew
+from tandem.training.passing.passes import Pass
+from tandem.training.passing.processes import Crew
 
 
 def score_split(run: Pass, examples: Examples, size: PassSize, crew: Crew) -> ValidScores:

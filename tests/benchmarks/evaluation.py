@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from tandem.corpora.cleaning.cleaning import clean_corpus
-from tandem.corpora.records import SPLITS, Record, write_records
+from tandem.corpora.schema.records import SPLITS, Record, write_records
 from tandem.evaluation import run as evaluating
 from tandem.evaluation.intervals import task_intervals
 from tandem.evaluation.publishing import publish
@@ -27,9 +27,9 @@ from tandem.evaluation.scoring.scores import score_classes, score_entities
 from tandem.model.pretrained import locate
 from tandem.params import Params, load_params
 from tandem.tokens.batches.examples import Examples, open_examples
-from tandem.tokens.packing import tokenize_corpus
+from tandem.tokens.packing.packing import tokenize_corpus
 from tandem.tokens.pieces.tokenizer import load_tokenizer
-from tandem.training.passes import EncoderPass
+from tandem.training.passing.passes import EncoderPass
 from tests.benchmarks import Measurement, Request, in_turn, ours, paired, seconds
 from tests.benchmarks.peaks import ROOT
 from tests.benchmarks.samples import Sizes, count_tokens, describe, prepare

@@ -15,9 +15,9 @@ from tandem.params import Task, TokenizeAlign
 from tandem.serving.graphs import load_graph
 from tandem.serving.rules import find_rules
 from tandem.tokens.batches.examples import Examples, gather_examples
-from tandem.tokens.packing import tokenize_corpus
+from tandem.tokens.packing.packing import tokenize_corpus
 from tandem.tokens.pieces.tokenizer import load_tokenizer
-from tandem.tokens.store import TokenStore
+from tandem.tokens.storage.store import TokenStore
 from tests.benchmarks import Measurement, Request, paired
 
 MOST_LOST = 0.01

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from transformers import pipeline
 
-from tandem.corpora.records import Record, read_records
+from tandem.corpora.schema.records import Record, read_records
 from tandem.export.huggingface import export_huggingface, quiet_transformers
 from tandem.hardware.execution import choose_for_reading
 from tandem.hardware.machine import detect

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tandem.corpora.cleaning.cleaning import clean_corpus
-from tandem.corpora.records import Record, write_records
+from tandem.corpora.schema.records import Record, write_records
 from tandem.model.pretrained import locate
 from tandem.params import TokenizeAlign, load_params
 from tandem.tokens.batches.batching import PassSize
 from tandem.tokens.batches.examples import Examples, open_examples
-from tandem.tokens.packing import tokenize_corpus
+from tandem.tokens.packing.packing import tokenize_corpus
 from tandem.tokens.pieces.tokenizer import load_tokenizer
-from tandem.tokens.ragged import IGNORED, Ints
+from tandem.tokens.storage.ragged import IGNORED, Ints
 from tests.benchmarks import Request
 from tests.benchmarks.peaks import ROOT
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tandem.corpora.records import SPLITS, Record, write_records
+from tandem.corpora.schema.records import SPLITS, Record, write_records
 from tests import tiny
 from tests.benchmarks import Request
 from tests.benchmarks.__main__ import MODULES, find

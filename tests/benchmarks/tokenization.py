@@ -9,13 +9,13 @@ import torch
 from python_calamine import CalamineWorkbook
 from transformers import AutoTokenizer
 
-from tandem.corpora.records import Record
-from tandem.corpora.tag_schemes import tag_names
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.tag_schemes import tag_names
 from tandem.model.pretrained import locate
 from tandem.params import TokenizeAlign
-from tandem.tokens.packing import Packer, batches_of
+from tandem.tokens.packing.packing import Packer, batches_of
+from tandem.tokens.packing.vocabulary import Vocabularies
 from tandem.tokens.pieces.tokenizer import load_tokenizer
-from tandem.tokens.vocabulary import Vocabularies
 from tests.benchmarks import Measurement, Request, in_turn
 
 N_TEXTS = 2_500

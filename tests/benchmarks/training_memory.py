@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.model.pretrained import locate
 from tests.benchmarks import Measurement, Request, ours, paired
 from tests.benchmarks.peaks import own_peak_megabytes, peak_megabytes

@@ -9,7 +9,7 @@ import pytest
 
 from tandem.corpora.cleaning.clean_report import CleanReport
 from tandem.corpora.cleaning.cleaning import clean_corpus
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.params import Clean, Corpus, Task
 from tests.corpora.workbooks import save_workbook
 

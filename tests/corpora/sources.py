@@ -9,7 +9,7 @@ from typing import Any
 from tandem.corpora.cleaning.clean_report import CleanReport
 from tandem.corpora.cleaning.cleaning import clean_sources
 from tandem.corpora.readers.entries import Entry, Source
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.params import Corpus, Task
 from tests.corpora.conftest import RULES, TASKS
 

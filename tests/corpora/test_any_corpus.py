@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from tandem.corpora.cleaning.clean_report import CleanReport
 from tandem.corpora.cleaning.cleaning import clean_corpus
-from tandem.corpora.records import Record, write_records
-from tandem.corpora.tag_schemes import repair_iob2
+from tandem.corpora.schema.records import Record, write_records
+from tandem.corpora.schema.tag_schemes import repair_iob2
 from tandem.errors import TandemError
 from tandem.params import Corpus, Task
 from tests.corpora.conftest import RULES

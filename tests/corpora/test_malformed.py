@@ -23,7 +23,7 @@ from tandem.corpora.cleaning.clean_report import CleanReport
 from tandem.corpora.cleaning.cleaning import clean_corpus
 from tandem.corpora.readers import delimiters, json_streams, unpacked_files, workbook_files, xlsx_fallback
 from tandem.corpora.readers.formats import FORMATS
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.errors import TandemError
 from tandem.params import Corpus, Task
 from tests.corpora.conftest import RULES

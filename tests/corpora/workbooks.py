@@ -9,8 +9,8 @@ from typing import Any
 
 import openpyxl
 
+from tandem.corpora.default_data.workbook_writing import workbook_bytes
 from tandem.corpora.readers.xlsx import Sheet
-from tandem.corpora.workbook_writing import workbook_bytes
 
 
 def save_workbook(path: Path, rows: Iterable[Sequence[Any]], **sheets: Iterable[Sequence[Any]]) -> Path:

@@ -9,7 +9,7 @@ from seqeval.scheme import IOB2
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve
 
-from tandem.corpora.tag_schemes import repair_iob2
+from tandem.corpora.schema.tag_schemes import repair_iob2
 from tandem.evaluation.curves import (
     class_curves,
     count_kinds,

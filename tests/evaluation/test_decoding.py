@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.corpora.tag_schemes import repair_iob2, tag_names
+from tandem.corpora.schema.tag_schemes import repair_iob2, tag_names
 from tandem.evaluation.decoding import decode, greedy, viterbi
 from tandem.evaluation.scoring.predicting import Predictions
 from tandem.evaluation.scoring.scores import score_entities, tag_sequences

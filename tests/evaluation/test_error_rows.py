@@ -2,7 +2,7 @@
 
 import pytest
 
-from tandem.corpora.records import Record, write_records
+from tandem.corpora.schema.records import Record, write_records
 from tandem.errors import TandemError
 from tandem.evaluation.error_rows import error_rows
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from seqeval.metrics import precision_score, recall_score
 from seqeval.scheme import IOB2
 
-from tandem.corpora.tag_schemes import tag_names
+from tandem.corpora.schema.tag_schemes import tag_names
 from tandem.evaluation.decoding import decode
 from tandem.evaluation.operating_point import biased, candidate_biases, choose_point, rates
 from tandem.evaluation.scoring.predicting import Predictions

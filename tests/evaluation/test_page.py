@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tandem.corpora.records import Record, write_records
+from tandem.corpora.schema.records import Record, write_records
 from tandem.evaluation.facts import TaskFacts, task_facts, write_plot_tables
 from tandem.evaluation.operating_point import OperatingPoint, Point, Rates
 from tandem.evaluation.page import write_page

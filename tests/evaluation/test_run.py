@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tandem.artifacts import read_json, read_jsonl, write_json
-from tandem.corpora.tag_schemes import repair_iob2
+from tandem.corpora.schema.tag_schemes import repair_iob2
 from tandem.evaluation.formats import PREDICTIONS
 from tandem.evaluation.run import evaluate_model
 from tandem.params import Evaluate

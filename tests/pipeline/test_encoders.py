@@ -8,14 +8,14 @@ import torch
 import yaml
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from tandem.corpora.records import write_records
+from tandem.corpora.schema.records import write_records
 from tandem.evaluation.run import run_evaluation
 from tandem.hardware.process import keep_freed_memory
 from tandem.model.folder import load_model
 from tandem.model.pretrained import checkpoint_of
 from tandem.params import Params, load_params
 from tandem.parity.check import check_parity, first_texts
-from tandem.tokens.packing import tokenize_corpus
+from tandem.tokens.packing.packing import tokenize_corpus
 from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.tokens.word_pieces import write_vocabulary
 from tandem.training.run import Places, run_training

@@ -17,7 +17,7 @@ from tandem.params import Model
 from tandem.serving.cards import read_card
 from tandem.serving.door import Tandem
 from tandem.serving.texts import TextReader
-from tandem.training.passes import EncoderPass
+from tandem.training.passing.passes import EncoderPass
 
 SENTENCES = {
     "What a lovely film, said Anna in Oslo.": ("positive", {"Anna": "PERSON", "Oslo": "GPE"}),

@@ -11,9 +11,9 @@ import torch
 
 import tandem as package
 from tandem.artifacts import write_json
-from tandem.corpora.records import Record
-from tandem.corpora.span_tags import cut_words
-from tandem.corpora.tag_schemes import spans_of
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.span_tags import cut_words
+from tandem.corpora.schema.tag_schemes import spans_of
 from tandem.errors import TandemError
 from tandem.evaluation.decoding import decode
 from tandem.evaluation.scoring.predicting import predict
@@ -24,7 +24,7 @@ from tandem.serving.door import Tandem
 from tandem.tokens.batches.examples import Examples
 from tandem.tokens.batches.shelf import Shelf
 from tandem.tokens.pieces.tokenizer import load_tokenizer
-from tandem.training.passes import EncoderPass
+from tandem.training.passing.passes import EncoderPass
 from tests.serving.conftest import CARD, LABELS, MACHINE, SENTENCES
 
 LONG = " ".join([*SENTENCES, "Anna met Ben in Oslo."] * 3)

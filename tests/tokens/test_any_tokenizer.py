@@ -13,21 +13,21 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
-from tandem.corpora.records import Record
-from tandem.corpora.span_tags import Span, tag_words
-from tandem.corpora.tag_schemes import spans_of
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.span_tags import Span, tag_words
+from tandem.corpora.schema.tag_schemes import spans_of
 from tandem.evaluation.scoring.predicting import Predictions, predict
 from tandem.evaluation.scoring.scores import score_entities
 from tandem.params import Task
 from tandem.tokens.batches.batching import PassSize
 from tandem.tokens.batches.examples import ALL, Batch, Examples, Part, gather_examples
-from tandem.tokens.packing import Packer
+from tandem.tokens.packing.packing import Packer
+from tandem.tokens.packing.vocabulary import Vocabularies
 from tandem.tokens.pieces.alignment import encode_records
 from tandem.tokens.pieces.lexicon import Lexicon
 from tandem.tokens.pieces.tokenizer import Tokenizer, wrap_tokenizer
-from tandem.tokens.ragged import IGNORED, Ints
-from tandem.tokens.store import TokenStore
-from tandem.tokens.vocabulary import Vocabularies
+from tandem.tokens.storage.ragged import IGNORED, Ints
+from tandem.tokens.storage.store import TokenStore
 from tests.tokens.conftest import LINES, settings
 
 MANY_SCRIPTS = [*LINES, "שלום עולם", "مرحبا بالعالم", "Привет мир", "你好 世界", "café naïve", "नमस्ते दुनिया"] * 3

@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.errors import TandemError
 from tandem.params import load_params
 from tandem.tokens.piece_counts import choose_counter

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from tandem.corpora.records import Record, write_records
+from tandem.corpora.schema.records import Record, write_records
 from tandem.errors import TandemError
 from tandem.params import Scratch
 from tandem.tokens.pieces.tokenizer import load_tokenizer

@@ -17,8 +17,8 @@ from tandem.params import Model, load_params
 from tandem.training.freezing import parameter_groups
 from tandem.training.losses import Weighting, make_criteria
 from tandem.training.optimization import Optimization
-from tandem.training.passes import Draw, EncoderPass
-from tandem.training.processes import joined_crew
+from tandem.training.passing.passes import Draw, EncoderPass
+from tandem.training.passing.processes import joined_crew
 from tandem.training.stepping import Stepper
 from tests.small_corpora import EXECUTION, open_all
 

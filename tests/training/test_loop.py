@@ -10,7 +10,7 @@ from tandem.errors import TandemError
 from tandem.hardware.memory import PassLimit
 from tandem.training.features import StoredFeatures
 from tandem.training.loop import train_model
-from tandem.training.passes import EncoderPass
+from tandem.training.passing.passes import EncoderPass
 from tandem.validation import score_split
 from tests.small_corpora import EXECUTION
 

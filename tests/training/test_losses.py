@@ -15,7 +15,7 @@ from torch.nn import functional
 from tandem.errors import TandemError
 from tandem.params import load_params
 from tandem.tokens.batches.examples import Targets
-from tandem.tokens.ragged import IGNORED
+from tandem.tokens.storage.ragged import IGNORED
 from tandem.training.losses import (
     Criterion,
     Weighting,

@@ -54,7 +54,7 @@ def _inspect(arguments: argparse.Namespace) -> None:
     from tandem.corpora.inspection.inspecting import inspect_choice  # noqa: PLC0415
     from tandem.corpora.inspection.settings import settings_of  # noqa: PLC0415
     from tandem.corpora.inspection.tables import print_inspections, watch_entries  # noqa: PLC0415
-    from tandem.corpora.leakage import TextSet  # noqa: PLC0415
+    from tandem.corpora.leakage.leakage import TextSet  # noqa: PLC0415
     from tandem.params import load_params  # noqa: PLC0415
     from tandem.tokens.piece_counts import choose_counter  # noqa: PLC0415
 

@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from safetensors import SafetensorError, safe_open
 
-from tandem.corpora.tag_schemes import tag_names
+from tandem.corpora.schema.tag_schemes import tag_names
 from tandem.errors import TandemError
 from tandem.model.building import encoder_config
 from tandem.model.multitask import HeadConfig, MultiTaskModel
 from tandem.model.pretrained import WEIGHTS, checkpoint_of
 from tandem.params import Params, Task, Train
 from tandem.tokens.batches.examples import task_labels
-from tandem.tokens.store import TokenStore
+from tandem.tokens.storage.store import TokenStore
 from tandem.training.freezing import count_trainable, parameter_groups
 
 _NUMBER = 4  # bytes of a float32

@@ -15,7 +15,7 @@ from tandem.evaluation.scoring.predicting import Predictions
 from tandem.evaluation.scoring.scores import Scored, score_classes, score_entities
 from tandem.evaluation.scoring.surfaces import Surfaces, word_keys
 from tandem.tokens.batches.examples import Examples
-from tandem.tokens.ragged import IGNORED, Ints
+from tandem.tokens.storage.ragged import IGNORED, Ints
 
 
 def score_baselines(

@@ -15,7 +15,7 @@ import orjson
 import yaml
 
 from tandem.artifacts import atomic_file
-from tandem.corpora.records import SPLITS
+from tandem.corpora.schema.records import SPLITS
 from tandem.errors import TandemError
 from tandem.evaluation.facts import TaskFacts
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.evaluation.scoring.predicting import Predictions
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 Decoding = Literal["greedy", "viterbi"]
 

@@ -13,8 +13,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from tandem.corpora.records import Record, read_records
-from tandem.corpora.tag_schemes import spans_of
+from tandem.corpora.schema.records import Record, read_records
+from tandem.corpora.schema.tag_schemes import spans_of
 from tandem.errors import TandemError
 from tandem.evaluation.errors import Outcome, Span, match_entities
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 
 from tandem.evaluation.scoring.text_counts import Counts, Reals, Scored
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 N_RESAMPLES = 2000
 LEVEL = 0.95

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tandem.evaluation.decoding import Decoding, decode
 from tandem.evaluation.scoring.predicting import Predictions
 from tandem.evaluation.scoring.span_counts import Spans, spans_in, tagged
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 RecallOf = Literal["words", "entities"]
 

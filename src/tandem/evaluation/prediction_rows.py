@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tandem.corpora.tag_schemes import spans_of
+from tandem.corpora.schema.tag_schemes import spans_of
 from tandem.evaluation.scoring.predicting import Predictions
 from tandem.tokens.batches.examples import Examples
-from tandem.tokens.store import TokenStore
+from tandem.tokens.storage.store import TokenStore
 
 Row = dict[str, Any]
 

@@ -25,7 +25,7 @@ from tandem.model.multitask import MultiTaskModel
 from tandem.model.pretrained import checkpoint_of
 from tandem.params import Evaluate, Params
 from tandem.tokens.batches.examples import Examples, open_examples
-from tandem.training.passes import EncoderPass
+from tandem.training.passing.passes import EncoderPass
 
 ByTask = Mapping[str, Predictions]
 

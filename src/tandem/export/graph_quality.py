@@ -13,7 +13,7 @@ from tandem.model.multitask import MultiTaskModel
 from tandem.serving.graphs import GraphPass, LoadedGraph
 from tandem.serving.rules import AnswerRules
 from tandem.tokens.batches.examples import Examples
-from tandem.training.passes import EncoderPass, Pass
+from tandem.training.passing.passes import EncoderPass, Pass
 
 
 @dataclass(frozen=True, kw_only=True)

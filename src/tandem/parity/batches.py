@@ -10,7 +10,7 @@ from itertools import count, cycle, islice, pairwise, takewhile
 
 import torch
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.parity.reference import Batch
 from tandem.tokens.pieces.alignment import encode_records
 from tandem.tokens.pieces.lexicon import Lexicon

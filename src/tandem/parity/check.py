@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import functional
 
-from tandem.corpora.records import read_records
+from tandem.corpora.schema.records import read_records
 from tandem.errors import TandemError
 from tandem.model.building import build_model
 from tandem.model.folder import load_model

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from tandem.corpora.tag_schemes import repair_iob2, spans_of
+from tandem.corpora.schema.tag_schemes import repair_iob2, spans_of
 from tandem.evaluation.scoring.predicting import Predictions, predict
 from tandem.hardware.execution import Execution, choose_for_reading
 from tandem.hardware.machine import detect
@@ -21,7 +21,7 @@ from tandem.serving.cards import check_fit, read_card
 from tandem.serving.rules import AnswerRules, find_rules
 from tandem.serving.texts import ReadTexts, TextReader
 from tandem.tokens.batches.examples import Examples
-from tandem.training.passes import EncoderPass, Pass
+from tandem.training.passing.passes import EncoderPass, Pass
 
 TEXTS_AT_ONCE = 512
 CHARACTERS_AT_ONCE = 250_000

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
 from tandem.hardware.process import prepare_torch
@@ -30,9 +30,9 @@ from tandem.model.weights import load_encoder_weights, read_config
 from tandem.params import TokenizeAlign
 from tandem.tokens.batches.examples import Examples
 from tandem.tokens.batches.shelf import Shelf
-from tandem.tokens.packing import Packer
+from tandem.tokens.packing.packing import Packer
+from tandem.tokens.packing.vocabulary import Vocabularies
 from tandem.tokens.pieces.tokenizer import load_tokenizer
-from tandem.tokens.vocabulary import Vocabularies
 
 Vectors = NDArray[np.float32]
 

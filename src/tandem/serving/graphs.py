@@ -23,8 +23,8 @@ from tandem.params import Kind
 from tandem.serving.rules import AnswerRules, checked_rules
 from tandem.tokens.batches.batching import PassSize
 from tandem.tokens.batches.examples import ALL, Batch, Examples, Part, Targets
-from tandem.tokens.ragged import Ints
-from tandem.training.passes import Draw
+from tandem.tokens.storage.ragged import Ints
+from tandem.training.passing.passes import Draw
 
 FORMAT_VERSION = 1
 FORMAT = Format(version=FORMAT_VERSION, remedy="write it anew by `tandem export onnx`")

@@ -17,18 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.corpora.cleaning.text_cleaning import is_blank
-from tandem.corpora.records import Record
-from tandem.corpora.span_tags import Words, cut_words
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.span_tags import Words, cut_words
 from tandem.corpora.text_origins import TracedText, traced_text_cleaner
 from tandem.errors import TandemError
 from tandem.params import Kind, TokenizeAlign
 from tandem.serving.cards import ReadingCard
 from tandem.tokens.batches.examples import Examples
 from tandem.tokens.batches.shelf import Shelf
-from tandem.tokens.packing import Packer
+from tandem.tokens.packing.packing import Packer
+from tandem.tokens.packing.vocabulary import Vocabularies
 from tandem.tokens.pieces.tokenizer import load_tokenizer
-from tandem.tokens.store import TokenStore
-from tandem.tokens.vocabulary import Vocabularies
+from tandem.tokens.storage.store import TokenStore
 
 
 class ReadTexts(NamedTuple):

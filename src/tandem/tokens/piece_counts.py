@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tandem.corpora.inspection.lengths import CountPieces, PieceCounts
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.errors import TandemError
 from tandem.model.pretrained import HUB_FILES, SCRATCH, locate
 from tandem.params import Params

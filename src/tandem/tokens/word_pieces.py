@@ -17,7 +17,7 @@ import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
 from tandem.artifacts import atomic_folder, write_json
-from tandem.corpora.records import read_records
+from tandem.corpora.schema.records import read_records
 from tandem.errors import TandemError
 from tandem.params import Scratch
 

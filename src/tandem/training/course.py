@@ -10,12 +10,12 @@ from torch import Tensor
 from tandem.errors import TandemError
 from tandem.model.multitask import MultiTaskModel
 from tandem.params import Train
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 from tandem.training.checkpoints import Checkpoints, Snapshot
 from tandem.training.freezing import set_learning_rungs
 from tandem.training.history import History, Step, ValidScores
 from tandem.training.interruption import Interruption
-from tandem.training.passes import Draw
+from tandem.training.passing.passes import Draw
 from tandem.training.progress import Progress
 from tandem.training.schedules import Schedule
 from tandem.training.stepping import Stepper

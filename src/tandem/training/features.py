@@ -18,9 +18,9 @@ from tandem.hardware.memory import PassLimit
 from tandem.model.multitask import MultiTaskModel
 from tandem.tokens.batches.batching import PassSize
 from tandem.tokens.batches.examples import ALL, Batch, Examples, Part, Targets
-from tandem.tokens.ragged import Ints, spread, starts_of
-from tandem.training.bars import watch
-from tandem.training.passes import Draw, EncoderPass, locate_places
+from tandem.tokens.storage.ragged import Ints, spread, starts_of
+from tandem.training.passing.bars import watch
+from tandem.training.passing.passes import Draw, EncoderPass, locate_places
 
 
 class FeatureBatch(NamedTuple):

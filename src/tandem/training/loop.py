@@ -24,8 +24,8 @@ from tandem.training.history import History, ValidScores
 from tandem.training.interruption import Interruption
 from tandem.training.losses import Weighting, make_criteria
 from tandem.training.optimization import Optimization, uncertainty_group
-from tandem.training.passes import EncoderPass, Pass
-from tandem.training.processes import ALONE, Crew
+from tandem.training.passing.passes import EncoderPass, Pass
+from tandem.training.passing.processes import ALONE, Crew
 from tandem.training.progress import Progress
 from tandem.training.schedules import plan_schedule
 from tandem.training.stepping import Stepper

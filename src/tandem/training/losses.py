@@ -25,7 +25,7 @@ from torch.nn import functional
 from tandem.errors import TandemError
 from tandem.params import Kind, Train
 from tandem.tokens.batches.examples import Targets
-from tandem.tokens.ragged import IGNORED, Ints
+from tandem.tokens.storage.ragged import IGNORED, Ints
 
 Floats = NDArray[np.float64]
 

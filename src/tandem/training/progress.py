@@ -10,8 +10,8 @@ from rich.console import Console
 
 from tandem.hardware.memory import peak_bytes
 from tandem.params import Train
-from tandem.training.bars import progress_bar
 from tandem.training.history import Epoch, Step
+from tandem.training.passing.bars import progress_bar
 from tandem.training.schedules import Schedule
 from tandem.training.stepping import Taken
 

@@ -26,7 +26,7 @@ from tandem.params import Params
 from tandem.tokens.batches.examples import Examples, open_examples
 from tandem.training.freezing import count_trainable
 from tandem.training.loop import Scorer, train_model
-from tandem.training.processes import Crew, is_launched, joined_crew, launch
+from tandem.training.passing.processes import Crew, is_launched, joined_crew, launch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import numpy as np
 from tandem.errors import TandemError
 from tandem.hardware.memory import PassLimit
 from tandem.tokens.batches.batching import PassSize
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 from tandem.training.losses import (
     Criterion,
     Weighting,
@@ -23,8 +23,8 @@ from tandem.training.losses import (
     summed_losses,
 )
 from tandem.training.optimization import Optimization
-from tandem.training.passes import Draw, Pass
-from tandem.training.processes import Crew
+from tandem.training.passing.passes import Draw, Pass
+from tandem.training.passing.processes import Crew
 
 
 class Taken(NamedTuple):

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.params import Train
-from tandem.tokens.ragged import Ints, spread, starts_of
+from tandem.tokens.storage.ragged import Ints, spread, starts_of
 
 _SITE = (1 << 63) + 1  # the key of these draws, apart from those of dropout and of the schedule
 

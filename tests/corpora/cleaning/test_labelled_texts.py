@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tandem.corpora.readers.entries import Entry
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.errors import TandemError
 from tests.corpora.conftest import TASKS, Cleaned
 from tests.corpora.sources import clean_entries

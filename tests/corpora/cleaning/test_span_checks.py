@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tandem.corpora.cleaning.clean_report import CleanReport
 from tandem.corpora.readers.entries import Entry
-from tandem.corpora.records import Record
-from tandem.corpora.span_tags import Span
-from tandem.corpora.tag_schemes import spans_of
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.span_tags import Span
+from tandem.corpora.schema.tag_schemes import spans_of
 from tandem.errors import TandemError
 from tests.corpora.conftest import TASKS
 from tests.corpora.sources import clean_entries

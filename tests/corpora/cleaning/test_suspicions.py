@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tandem.corpora.cleaning.suspicions import LEAST_WORD_CHARACTERS, count_suspicions, is_near_empty, tagged_in
 from tandem.corpora.readers.entries import Entry
-from tandem.corpora.records import Record
-from tandem.corpora.span_tags import Span
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.span_tags import Span
 from tests.corpora.sources import clean_entries
 
 

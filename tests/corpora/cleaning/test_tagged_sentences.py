@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tandem.corpora.readers.entries import Entry
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.errors import TandemError
 from tandem.params import Task
 from tests.corpora.conftest import TASKS, Cleaned

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tandem.corpora.cleaning.text_cleaning import text_cleaner
 from tandem.corpora.cleaning.text_edits import marked_text_cleaner, trimmed
-from tandem.corpora.span_tags import Span
+from tandem.corpora.schema.span_tags import Span
 from tandem.errors import TandemError
 
 clean_marked = marked_text_cleaner(removes_html=True, drop_characters=None)

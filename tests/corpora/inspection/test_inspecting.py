@@ -10,7 +10,7 @@ from tandem.corpora.inspection.choice import choose_corpus
 from tandem.corpora.inspection.inspecting import inspect_choice
 from tandem.corpora.inspection.lengths import PieceCounts
 from tandem.corpora.inspection.settings import Settings
-from tandem.corpora.near_duplicates import NearDuplicates
+from tandem.corpora.leakage.near_duplicates import NearDuplicates
 from tandem.errors import TandemError
 from tandem.params import Task
 from tests.corpora.conftest import RULES

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tandem.corpora.readers.entries import Entry, Source
 from tandem.corpora.readers.json_records import open_json
-from tandem.corpora.span_tags import Span
+from tandem.corpora.schema.span_tags import Span
 from tandem.errors import TandemError
 from tandem.params import Corpus
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tandem.corpora.records import Record, read_records
+from tandem.corpora.schema.records import Record, read_records
 from tandem.corpora.splitting import splitting
 from tandem.corpora.splitting.split_report import Annotation, SplitReport
 from tandem.corpora.splitting.split_sizes import sizes_of

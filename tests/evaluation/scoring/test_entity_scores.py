@@ -8,14 +8,14 @@ from nervaluate.evaluator import Evaluator
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
-from tandem.corpora.records import Record
-from tandem.corpora.tag_schemes import spans_of
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.tag_schemes import spans_of
 from tandem.evaluation.scoring.entity_scores import score_entities
 from tandem.evaluation.scoring.scores import quick_f1, score_classes
 from tandem.evaluation.scoring.surfaces import find_surfaces
 from tandem.params import Task
 from tandem.tokens.batches.examples import gather_examples, task_labels
-from tandem.tokens.store import TokenStore
+from tandem.tokens.storage.store import TokenStore
 from tests.evaluation.made_up import predictions, random_tags, tagging
 from tests.small_corpora import write_store
 

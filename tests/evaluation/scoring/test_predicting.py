@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tandem.evaluation.scoring.predicting import Predictions, predict
-from tandem.training.passes import EncoderPass
+from tandem.training.passing.passes import EncoderPass
 from tests.small_corpora import EXECUTION
 
 

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.tokens.batches.batching import PassSize, group_by_length
-from tandem.tokens.packing import Packer
+from tandem.tokens.packing.packing import Packer
+from tandem.tokens.packing.vocabulary import Vocabularies
 from tandem.tokens.pieces.tokenizer import Tokenizer
-from tandem.tokens.store import TokenStore
-from tandem.tokens.vocabulary import Vocabularies
+from tandem.tokens.storage.store import TokenStore
 from tests.tokens.conftest import settings
 
 

@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.params import TokenizeAlign
 from tandem.tokens.batches.batching import PassSize
 from tandem.tokens.batches.examples import Part
 from tandem.tokens.batches.shelf import Shelf
-from tandem.tokens.packing import Packer
+from tandem.tokens.packing.packing import Packer
+from tandem.tokens.packing.vocabulary import Vocabularies
 from tandem.tokens.pieces.tokenizer import load_tokenizer
-from tandem.tokens.ragged import IGNORED
-from tandem.tokens.store import TokenStore
-from tandem.tokens.vocabulary import Vocabularies
+from tandem.tokens.storage.ragged import IGNORED
+from tandem.tokens.storage.store import TokenStore
 from tests.small_corpora import labelled, write_store
 
 WHOLE, SMALL = PassSize(10_000, True), PassSize(64, True)

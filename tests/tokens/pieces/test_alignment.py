@@ -16,7 +16,7 @@ from tandem.tokens.pieces.alignment import (
     read_words,
     tags_of_places,
 )
-from tandem.tokens.ragged import IGNORED, starts_of
+from tandem.tokens.storage.ragged import IGNORED, starts_of
 
 
 def texts_of(*texts: list[int]) -> EncodedTexts:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tandem.corpora.records import Record
-from tandem.corpora.span_tags import cut_words
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.span_tags import cut_words
 from tandem.tokens.pieces.alignment import encode_records
 from tandem.tokens.pieces.lexicon import Lexicon
 from tandem.tokens.pieces.runs import Run, runs_of

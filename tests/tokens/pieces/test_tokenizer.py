@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, BertTokenizerFast, PreTrainedTokenizerFast
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.errors import TandemError
 from tandem.model.pretrained import locate
 from tandem.tokens.pieces.alignment import encode_records

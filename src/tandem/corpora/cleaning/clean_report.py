@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from tandem.corpora.cleaning.suspicions import SUSPICIONS
 from tandem.corpora.readers.entries import Source
-from tandem.corpora.records import Record
-from tandem.corpora.tag_schemes import Scheme
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.tag_schemes import Scheme
 
 LABELS_LISTED = 10
 RARE_BELOW = 10

@@ -14,8 +14,8 @@ from tandem.corpora.cleaning.suspicions import count_suspicions
 from tandem.corpora.cleaning.tagged_sentences import SentenceCleaner, make_sentence_cleaner
 from tandem.corpora.readers.entries import Entry, Source, TextColumns
 from tandem.corpora.readers.formats import open_source
-from tandem.corpora.records import SPLITS, Record
-from tandem.corpora.tag_schemes import SchemeGuess
+from tandem.corpora.schema.records import SPLITS, Record
+from tandem.corpora.schema.tag_schemes import SchemeGuess
 from tandem.errors import TandemError
 from tandem.params import Clean, Corpus, Task
 

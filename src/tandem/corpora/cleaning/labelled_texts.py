@@ -12,8 +12,8 @@ from tandem.corpora.cleaning.span_checks import SpanChecks, span_checks
 from tandem.corpora.cleaning.text_cleaning import CleanText, is_blank, text_cleaner, unchanged_check
 from tandem.corpora.cleaning.text_edits import MarkedText, marked_text_cleaner, trimmed
 from tandem.corpora.readers.entries import Entry, TextColumns
-from tandem.corpora.records import Record
-from tandem.corpora.span_tags import Span, cut_words, tag_words
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.span_tags import Span, cut_words, tag_words
 from tandem.params import Clean, Corpus, Task
 
 Tags = dict[str, tuple[str, ...]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tandem.corpora.cleaning.clean_report import CleanReport
 from tandem.corpora.cleaning.tag_checks import types_of
 from tandem.corpora.cleaning.text_edits import trimmed
-from tandem.corpora.span_tags import Span
+from tandem.corpora.schema.span_tags import Span
 from tandem.errors import TandemError
 from tandem.params import Clean, Corpus, Task
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from tandem.corpora.readers.entries import Entry
-from tandem.corpora.records import Record
-from tandem.corpora.tag_schemes import spans_of
+from tandem.corpora.schema.records import Record
+from tandem.corpora.schema.tag_schemes import spans_of
 
 LEAST_WORD_CHARACTERS = 3
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tandem.corpora.cleaning.clean_report import CleanReport
-from tandem.corpora.tag_schemes import Scheme, illegal_places, malformed, to_iob2, type_of
+from tandem.corpora.schema.tag_schemes import Scheme, illegal_places, malformed, to_iob2, type_of
 from tandem.errors import TandemError
 from tandem.params import Clean, Corpus, Task
 

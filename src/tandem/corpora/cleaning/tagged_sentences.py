@@ -10,7 +10,7 @@ from tandem.corpora.cleaning.label_checks import LabelChecks, label_checks
 from tandem.corpora.cleaning.tag_checks import TagChecks, tag_checks
 from tandem.corpora.cleaning.text_cleaning import is_blank
 from tandem.corpora.readers.entries import Entry
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.errors import TandemError
 from tandem.params import Clean, Corpus, Task
 

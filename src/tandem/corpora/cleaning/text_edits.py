@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from tandem.corpora.cleaning.text_cleaning import ENTITY, HIDDEN, TAGS, decoded, dropped_pattern, hidden_parts
-from tandem.corpora.span_tags import Span
+from tandem.corpora.schema.span_tags import Span
 
 _WHITE_SPACE = re.compile(r"\s+")
 

@@ -24,8 +24,8 @@ from tandem.corpora.inspection.tags import TagWatch
 from tandem.corpora.inspection.totals import tell_totals
 from tandem.corpora.readers.entries import Entry, Source
 from tandem.corpora.readers.formats import open_source
-from tandem.corpora.records import SPLITS, Record
-from tandem.corpora.tag_schemes import recognise
+from tandem.corpora.schema.records import SPLITS, Record
+from tandem.corpora.schema.tag_schemes import recognise
 from tandem.errors import TandemError
 from tandem.params import Corpus, Kind, Task
 

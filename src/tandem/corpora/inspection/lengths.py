@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 
 
 class PieceCounts(NamedTuple):

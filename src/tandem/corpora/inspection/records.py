@@ -7,8 +7,8 @@ from tandem.corpora.inspection.findings import EXAMPLES_LISTED, Findings, shown
 from tandem.corpora.inspection.lengths import Lengths
 from tandem.corpora.inspection.repeats import Repeats
 from tandem.corpora.inspection.settings import Settings
-from tandem.corpora.leakage import TextSet, fingerprint_of
-from tandem.corpora.records import SPLITS, Record
+from tandem.corpora.leakage.leakage import TextSet, fingerprint_of
+from tandem.corpora.schema.records import SPLITS, Record
 from tandem.params import Corpus
 
 MANY_UNKNOWN = 0.01

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.corpora.inspection.findings import ROWS_LISTED, Findings, place_of
-from tandem.corpora.near_duplicates import NearDuplicates
-from tandem.corpora.records import SPLITS, Record
+from tandem.corpora.leakage.near_duplicates import NearDuplicates
+from tandem.corpora.schema.records import SPLITS, Record
 from tandem.corpora.splitting.splitting import text_key
 
 _NO_SPLIT = len(SPLITS)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tandem.corpora.inspection.findings import Finding
 from tandem.corpora.inspection.lengths import Lengths
-from tandem.corpora.tag_schemes import Scheme
+from tandem.corpora.schema.tag_schemes import Scheme
 
 
 class Schemes(NamedTuple):

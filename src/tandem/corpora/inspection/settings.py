@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tandem.corpora.inspection.findings import Severity
 from tandem.corpora.inspection.lengths import CountPieces
-from tandem.corpora.leakage import TextSet
+from tandem.corpora.leakage.leakage import TextSet
 from tandem.params import Clean, Params, Task
 
 _STRICT = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tandem.corpora.records import SPLITS
+from tandem.corpora.schema.records import SPLITS
 from tandem.errors import TandemError
 
 _NAMES = {"train": {"train", "training"}, "valid": {"valid", "validation", "dev", "val"}, "test": {"test", "testing"}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tandem.corpora.inspection.findings import Findings, shown
 from tandem.corpora.readers.entries import Entry
-from tandem.corpora.tag_schemes import Scheme, SchemeGuess, malformed
+from tandem.corpora.schema.tag_schemes import Scheme, SchemeGuess, malformed
 
 
 class TagWatch:

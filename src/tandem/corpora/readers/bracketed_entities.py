@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from tandem.corpora.readers.entries import Notes
-from tandem.corpora.span_tags import Span
+from tandem.corpora.schema.span_tags import Span
 from tandem.errors import TandemError
 
 _BRACKETS = re.compile(r"(\()?([^()]+)(\))?|(\))")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Literal, NamedTuple
 
-from tandem.corpora.span_tags import Span
+from tandem.corpora.schema.span_tags import Span
 
 ROWS_LISTED = 10
 

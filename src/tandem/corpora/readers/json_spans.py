@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tandem.corpora.readers.entries import Notes
 from tandem.corpora.readers.json_parsing import RawRecord, scalar_text, unexpected
-from tandem.corpora.span_tags import Span
+from tandem.corpora.schema.span_tags import Span
 from tandem.errors import TandemError
 
 STARTS = ("start", "start_position", "start_offset", "start_char", "begin", "begin_offset", "offset")

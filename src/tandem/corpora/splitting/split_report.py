@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 
 Ints = NDArray[np.int64]
 

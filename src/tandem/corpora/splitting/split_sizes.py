@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from tandem.corpora.records import SPLITS
+from tandem.corpora.schema.records import SPLITS
 from tandem.corpora.splitting.allocation import Ints
 from tandem.corpora.splitting.split_report import SplitReport
 from tandem.errors import TandemError

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.artifacts import atomic_folder
-from tandem.corpora.records import SPLITS, Record, write_records
+from tandem.corpora.schema.records import SPLITS, Record, write_records
 from tandem.corpora.splitting.allocation import Ints, Texts, allocate, connect, shuffled_ranks
 from tandem.corpora.splitting.split_report import Annotation, SplitReport
 from tandem.corpora.splitting.split_sizes import check_filled, rounded, sizes_of

@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 
 from tandem.evaluation.scoring.predicting import Predictions
 from tandem.evaluation.scoring.text_counts import Reals, ratio
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Limits of the temperature: on a split without an error, ever colder is ever better."""

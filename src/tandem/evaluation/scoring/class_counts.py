@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from tandem.evaluation.scoring.text_counts import Counts, Part, Reals, ratio
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 _MANY = 64
 """Columns from which on equal rows are kept once."""

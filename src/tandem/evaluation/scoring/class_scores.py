@@ -29,7 +29,7 @@ from tandem.evaluation.scoring.class_counts import class_counts
 from tandem.evaluation.scoring.predicting import Predictions
 from tandem.evaluation.scoring.span_counts import Booleans
 from tandem.evaluation.scoring.text_counts import Counts, Part, Reals, Row, Scored, ratio
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 HEADLINE = (
     "accuracy",

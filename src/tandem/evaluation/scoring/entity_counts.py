@@ -20,7 +20,7 @@ from tandem.evaluation.scoring.span_counts import (
     tagged,
 )
 from tandem.evaluation.scoring.text_counts import Counts, Reals, counted, ratio
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 
 def entity_counts(gold: Sequence[Sequence[str]], answers: Sequence[Sequence[str]]) -> Counts:

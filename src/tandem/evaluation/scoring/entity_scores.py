@@ -23,7 +23,7 @@ from tandem.evaluation.scoring.predicting import Predictions
 from tandem.evaluation.scoring.span_counts import Booleans, Spans, Tagged, agreement, same_spans, spans_in, tag_table
 from tandem.evaluation.scoring.surfaces import Surfaces
 from tandem.evaluation.scoring.text_counts import Counts, Reals, Row, Scored, counted, ratio
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 HEADLINE = (
     "precision",

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from tandem.tokens.batches.batching import PassSize
 from tandem.tokens.batches.examples import Examples
-from tandem.tokens.ragged import IGNORED, Ints
-from tandem.training.bars import watch
-from tandem.training.passes import Pass
-from tandem.training.processes import ALONE, Crew
+from tandem.tokens.storage.ragged import IGNORED, Ints
+from tandem.training.passing.bars import watch
+from tandem.training.passing.passes import Pass
+from tandem.training.passing.processes import ALONE, Crew
 
 Floats = NDArray[np.float32]
 

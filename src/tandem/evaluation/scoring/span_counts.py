@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.tokens.ragged import Ints, spread
+from tandem.tokens.storage.ragged import Ints, spread
 
 Booleans = NDArray[np.bool_]
 

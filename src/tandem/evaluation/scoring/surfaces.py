@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tandem.evaluation.scoring.span_counts import Booleans, Spans, spans_in, tagged
 from tandem.tokens.batches.examples import Examples
 from tandem.tokens.batches.shelf import Shelf
-from tandem.tokens.ragged import IGNORED, Ints, spread, starts_of
+from tandem.tokens.storage.ragged import IGNORED, Ints, spread, starts_of
 
 Keys = NDArray[np.uint64]
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 Reals = NDArray[np.float64]
 Formula = Callable[[Reals], dict[str, Reals]]

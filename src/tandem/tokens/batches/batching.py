@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 OVERHEAD = 1 / 16  # what a pass costs beside its pieces, as a share of a full pass
 

@@ -15,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.corpora.tag_schemes import tag_names
+from tandem.corpora.schema.tag_schemes import tag_names
 from tandem.errors import TandemError
 from tandem.params import Kind, Params, Task
 from tandem.tokens.batches.batching import PassSize, group_by_length
 from tandem.tokens.batches.shelf import Shelf
-from tandem.tokens.ragged import IGNORED, Ints, spread
-from tandem.tokens.store import TokenStore
+from tandem.tokens.storage.ragged import IGNORED, Ints, spread
+from tandem.tokens.storage.store import TokenStore
 
 Booleans = NDArray[np.bool_]
 

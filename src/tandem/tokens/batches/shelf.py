@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.tokens.ragged import IGNORED, Ints, spread, starts_of
-from tandem.tokens.store import TokenStore
+from tandem.tokens.storage.ragged import IGNORED, Ints, spread, starts_of
+from tandem.tokens.storage.store import TokenStore
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.tokens.pieces.boundaries import SEPARATOR
 from tandem.tokens.pieces.lexicon import Lexicon
 from tandem.tokens.pieces.runs import Run, RunEncoder, runs_of
 from tandem.tokens.pieces.tokenizer import Tokenizer
-from tandem.tokens.ragged import IGNORED, Ints, spread, starts_of
+from tandem.tokens.storage.ragged import IGNORED, Ints, spread, starts_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

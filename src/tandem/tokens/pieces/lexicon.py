@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tandem.tokens.pieces.boundaries import FOREIGN, LETTER, MARK, SEPARATOR
 from tandem.tokens.pieces.runs import RunEncoder
 from tandem.tokens.pieces.tokenizer import Tokenizer
-from tandem.tokens.ragged import Ints, spread, starts_of
+from tandem.tokens.storage.ragged import Ints, spread, starts_of
 
 _SLOT_BITS = 18
 _WORDS_AT_MOST = 1_000_000

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 import tokenizers
 
-from tandem.corpora.records import Record
+from tandem.corpora.schema.records import Record
 from tandem.tokens.pieces.boundaries import FOREIGN, LETTER
 from tandem.tokens.pieces.tokenizer import Tokenizer
 

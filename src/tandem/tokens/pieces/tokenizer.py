@@ -24,7 +24,7 @@ from tandem.artifacts import read_json
 from tandem.errors import TandemError
 from tandem.tokens.pieces.boundaries import Boundaries, boundaries_of
 from tandem.tokens.pieces.vocabulary_files import from_vocabulary, has_vocabulary, special_names
-from tandem.tokens.ragged import Ints, starts_of
+from tandem.tokens.storage.ragged import Ints, starts_of
 
 _WORDS_AT_ONCE = 256
 

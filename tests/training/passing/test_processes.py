@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tandem.training.processes import launch
+from tandem.training.passing.processes import launch
 from tests.training.crew_gradients import gradients
 
 ROOT = Path(__file__).parents[2]

@@ -11,11 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.artifacts import atomic_folder
-from tandem.corpora.records import SPLITS, Record, read_records
+from tandem.corpora.schema.records import SPLITS, Record, read_records
 from tandem.corpora.splitting.splitting import spaceless_key
 from tandem.errors import TandemError
 from tandem.params import TokenizeAlign
-from tandem.tokens.coverage import Coverage, TokenReport
+from tandem.tokens.packing.coverage import Coverage, TokenReport
+from tandem.tokens.packing.vocabulary import (
+    Vocabularies,
+    collect_vocabularies,
+    continuing_tags,
+    label_numbers,
+    tag_numbers,
+)
 from tandem.tokens.pieces.alignment import (
     EncodedTexts,
     Reading,
@@ -28,15 +35,8 @@ from tandem.tokens.pieces.alignment import (
 )
 from tandem.tokens.pieces.lexicon import Lexicon
 from tandem.tokens.pieces.tokenizer import Tokenizer
-from tandem.tokens.ragged import IGNORED, starts_of
-from tandem.tokens.store import StoreMeta, StoreWriter, TokenStore
-from tandem.tokens.vocabulary import (
-    Vocabularies,
-    collect_vocabularies,
-    continuing_tags,
-    label_numbers,
-    tag_numbers,
-)
+from tandem.tokens.storage.ragged import IGNORED, starts_of
+from tandem.tokens.storage.store import StoreMeta, StoreWriter, TokenStore
 
 _CHARACTERS_AT_ONCE = 1_000_000
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tandem.corpora.records import Record, write_records
+from tandem.corpora.schema.records import Record, write_records
 from tandem.errors import TandemError
-from tandem.tokens.packing import Packer, tokenize_corpus
+from tandem.tokens.packing.packing import Packer, tokenize_corpus
+from tandem.tokens.packing.vocabulary import collect_vocabularies
 from tandem.tokens.pieces.tokenizer import Tokenizer
-from tandem.tokens.ragged import GrowingArray, spread, starts_of
-from tandem.tokens.store import TokenStore
-from tandem.tokens.vocabulary import collect_vocabularies
+from tandem.tokens.storage.ragged import GrowingArray, spread, starts_of
+from tandem.tokens.storage.store import TokenStore
 from tests.tokens.conftest import settings
 
 RECORDS = [

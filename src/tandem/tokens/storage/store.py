@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tandem.artifacts import Format, read_json, write_json
 from tandem.errors import TandemError
-from tandem.tokens.ragged import GrowingArray, Ints, spread
+from tandem.tokens.storage.ragged import GrowingArray, Ints, spread
 
 FORMAT = Format(version=3, remedy="run `dvc repro`, whose stage tokenize-align writes it anew")
 _ARRAYS = {

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tandem.corpora.default_data import RATINGS_MEMBER, fetch_default_data
+from tandem.corpora.default_data.default_data import RATINGS_MEMBER, fetch_default_data
+from tandem.corpora.default_data.source_archives import SourceArchive
 from tandem.corpora.readers.xlsx import open_sheet
-from tandem.corpora.source_archives import SourceArchive
 from tandem.errors import TandemError
 from tests.corpora.workbooks import read_rows
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from tandem.artifacts import atomic_file
-from tandem.corpora.source_archives import SourceArchive, archive_bytes, member_bytes
-from tandem.corpora.span_tags import Span, tag_words
-from tandem.corpora.workbook_writing import workbook_bytes
+from tandem.corpora.default_data.source_archives import SourceArchive, archive_bytes, member_bytes
+from tandem.corpora.default_data.workbook_writing import workbook_bytes
+from tandem.corpora.schema.span_tags import Span, tag_words
 from tandem.errors import TandemError
 
 SENTIMENT_SOURCE = SourceArchive(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem.corpora.records import Record, read_records, write_records
+from tandem.corpora.schema.records import Record, read_records, write_records
 from tandem.errors import TandemError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tandem.corpora import source_archives
-from tandem.corpora.source_archives import SourceArchive, archive_bytes, member_bytes
+from tandem.corpora.default_data import source_archives
+from tandem.corpora.default_data.source_archives import SourceArchive, archive_bytes, member_bytes
 from tandem.errors import TandemError
 
 CONTENT = b"the archive"

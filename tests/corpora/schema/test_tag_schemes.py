@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOB2, Entities
 
-from tandem.corpora.tag_schemes import (
+from tandem.corpora.schema.tag_schemes import (
     SCHEMES,
     Scheme,
     SchemeGuess,

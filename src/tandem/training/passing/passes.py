@@ -16,7 +16,7 @@ from tandem.model.dropout import piece_identities
 from tandem.model.multitask import MultiTaskModel
 from tandem.tokens.batches.batching import PassSize
 from tandem.tokens.batches.examples import ALL, Batch, Examples, Part, Targets
-from tandem.tokens.ragged import Ints
+from tandem.tokens.storage.ragged import Ints
 
 
 class Draw(NamedTuple):

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.corpora.span_tags import Span, cut_words, tag_words
-from tandem.corpora.tag_schemes import repair_iob2, spans_of
+from tandem.corpora.schema.span_tags import Span, cut_words, tag_words
+from tandem.corpora.schema.tag_schemes import repair_iob2, spans_of
 
 TEXT = "Anna Kowalska, 12\u00a0Mill-Lane"
 

@@ -9,8 +9,8 @@ import openpyxl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tandem.corpora.default_data.workbook_writing import workbook_bytes
 from tandem.corpora.readers.xlsx import open_sheet
-from tandem.corpora.workbook_writing import workbook_bytes
 from tests.corpora.workbooks import read_rows
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10) | st.sampled_from(["=1+1", "_x000D_", " a "])

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tandem.corpora.near_duplicates import MOST_TEXTS, Sketches, sketch_of
-from tandem.corpora.records import SPLITS, Record, read_records
-from tandem.corpora.span_tags import cut_words
+from tandem.corpora.leakage.near_duplicates import MOST_TEXTS, Sketches, sketch_of
+from tandem.corpora.schema.records import SPLITS, Record, read_records
+from tandem.corpora.schema.span_tags import cut_words
 from tandem.corpora.splitting.splitting import spaceless_key
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.corpora.records import SPLITS, Record, read_records
-from tandem.corpora.tag_schemes import tag_names
+from tandem.corpora.schema.records import SPLITS, Record, read_records
+from tandem.corpora.schema.tag_schemes import tag_names
 from tandem.errors import TandemError
-from tandem.tokens.ragged import IGNORED
+from tandem.tokens.storage.ragged import IGNORED
 
 Kind = Literal["classification", "tagging"]
 

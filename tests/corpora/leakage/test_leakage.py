@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tandem.corpora import leakage
-from tandem.corpora.leakage import Leaks, find_leakage
-from tandem.corpora.records import SPLITS, Record, write_records
+from tandem.corpora.leakage import leakage
+from tandem.corpora.leakage.leakage import Leaks, find_leakage
+from tandem.corpora.schema.records import SPLITS, Record, write_records
 from tandem.errors import TandemError
 
 LONG = "The parcel for Anna Kowalska went to 12 Mill Lane in Leeds, and came back the day after with no reason given."

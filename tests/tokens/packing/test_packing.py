@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tandem.corpora.records import Record, write_records
+from tandem.corpora.schema.records import Record, write_records
 from tandem.corpora.splitting.splitting import spaceless_key
 from tandem.errors import TandemError
 from tandem.params import TokenizeAlign
-from tandem.tokens import packing
-from tandem.tokens.packing import Packer, tokenize_corpus
+from tandem.tokens.packing import packing
+from tandem.tokens.packing.packing import Packer, tokenize_corpus
+from tandem.tokens.packing.vocabulary import Vocabularies
 from tandem.tokens.pieces.alignment import cut_windows, encode_records
 from tandem.tokens.pieces.lexicon import Lexicon
 from tandem.tokens.pieces.tokenizer import Tokenizer
-from tandem.tokens.ragged import IGNORED, starts_of
-from tandem.tokens.store import TokenStore
-from tandem.tokens.vocabulary import Vocabularies
+from tandem.tokens.storage.ragged import IGNORED, starts_of
+from tandem.tokens.storage.store import TokenStore
 from tests.tokens.conftest import VOCABULARY, settings
 
 TAGS = ("O", "B-X", "I-X", "B-Y", "I-Y")

@@ -1,0 +1,1 @@
+"""The default data: fetched, checked, and written as workbooks."""

@@ -1,0 +1,1 @@
+"""Leakage: held-out texts that are trained on, exactly or nearly."""

@@ -1,0 +1,1 @@
+"""The schema on disk: records, and how their tags stand for spans."""

@@ -1,0 +1,1 @@
+"""The token store: rows of different lengths, memory-mapped."""

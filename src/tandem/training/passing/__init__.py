@@ -1,0 +1,1 @@
+"""Passing texts through the encoder, over one process or several."""
