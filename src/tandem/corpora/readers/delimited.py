@@ -100,14 +100,13 @@ class _Rows:
 
     def read(self, columns: Sequence[int]) -> Iterator[Block]:
         """Yield the fields at the positions `columns`."""
-        chosen = [itemgetter(column) for column in columns]
         for chunk in self.chunks:
             if isinstance(chunk, Rows):
-                self._check([chunk.lines[0]], [[column[0] for column in chunk.columns]])  # all are as wide
-                yield Block(chunk.lines, [column(chunk.columns) for column in chosen])
+                self._check([chunk.lines[0]], [[column[0].as_py() for column in chunk.columns]])  # all are as wide
+                yield Block(chunk.lines, [chunk.columns[column].to_pylist() for column in columns])
             else:
                 self._check(chunk.lines, chunk.fields)
-                yield Block(chunk.lines, [list(map(column, chunk.fields)) for column in chosen])
+                yield Block(chunk.lines, [list(map(itemgetter(column), chunk.fields)) for column in columns])
 
     def _check(self, lines: Sequence[int], fields: list[list[str]]) -> None:
         if set(map(len, fields)) != {self.width}:

@@ -18,7 +18,7 @@ from tandem.corpora.readers.text_files import TextFile
 from tandem.errors import TandemError
 
 RECORDS_AT_ONCE = 512
-BLOCKS_AT_ONCE = 4
+BLOCKS_AT_ONCE = 16
 CAREFUL_BYTES = 1 << 19
 """So much of a file is read carefully in any case: a small one costs no import."""
 

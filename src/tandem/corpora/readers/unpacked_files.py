@@ -143,8 +143,14 @@ class UnpackedBytes(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         """Fill the buffer, return how many bytes it took; none at the end."""
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return so many bytes, fewer or none at the end."""
         try:
-            chunk = self._file.read(len(buffer))
+            chunk = self._file.read(size)
         except DAMAGES as error:
             raise _damaged(self._place, error) from error
         except OSError as error:
@@ -157,8 +163,7 @@ class UnpackedBytes(io.RawIOBase):
             )
         if self.checks is not None:
             self.checks.decode(chunk)
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
+        return chunk
 
     def close(self) -> None:
         """Close the file."""
