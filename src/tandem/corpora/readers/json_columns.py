@@ -73,9 +73,12 @@ def columns_parser(keys: Keys) -> Callable[[bytes], Columns | None]:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         records, marks = values[::2], values[1::2]  # as in `parse_together`
-        if not len(marks) == marks.count(int(MARK)) == n_marks == len(records) - 1 or int in set(map(type, records)):
+        if not len(marks) == marks.count(int(MARK)) == n_marks == len(records) - 1:
             return None
-        return [_texts(list(map(column, records))) for column in columns]
+        try:
+            return [_texts(list(map(column, records))) for column in columns]
+        except AttributeError:  # a number among them
+            return None
 
     return parse
 

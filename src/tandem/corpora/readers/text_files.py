@@ -80,7 +80,7 @@ class TextFile:
         for chunk in self.utf8_chunks():
             end = 1 + (chunk.rfind(b"\n") if b"\n" in chunk else chunk.rfind(b"\r", 0, -1))  # CR may go on with LF
             if end:
-                yield b"".join([*pending, chunk[:end]])
+                yield b"".join([*pending, memoryview(chunk)[:end]])
                 pending = []
             pending.append(chunk[end:])
         if last := b"".join(pending):
