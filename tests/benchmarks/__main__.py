@@ -31,6 +31,7 @@ MODULES = {
     "tokenize": "tokenization:measure",
     "full_finetuning_vs_trainer": "finetuning:against_trainer",
     "full_finetuning_vs_trainer_bfloat16": "finetuning:against_trainer_in_bfloat16",
+    "full_finetuning_vs_trainer_mixed": "finetuning:against_trainer_on_mixed_lengths",
     "full_finetuning_vs_trainer_auto": "finetuning:against_trainer_with_auto",
     "full_finetuning_vs_trainer_gpu": "finetuning:against_trainer_on_gpu",
     "full_finetuning_vs_trainer_gpu_base": "finetuning:against_trainer_on_gpu_base",

@@ -16,7 +16,18 @@ from tandem.model.weights import read_config
 from tandem.tokens.batches.examples import Examples
 from tests.benchmarks import Measurement, Request, in_turn, ours
 from tests.benchmarks.reference import Reference
-from tests.benchmarks.samples import Sizes, as_rows, count_tokens, describe, narrow, prepare, text_lengths
+from tests.benchmarks.samples import (
+    Pick,
+    Sizes,
+    as_rows,
+    count_tokens,
+    describe,
+    joined,
+    narrow,
+    prepare,
+    spaced,
+    text_lengths,
+)
 from tests.benchmarks.trainer import make_trainer
 
 BATCH = Sizes(sentiment=32, entities=16)  # the params' own
@@ -47,17 +58,27 @@ def against_trainer_in_bfloat16(request: Request) -> Measurement:
     return _on_cpu(request, "bfloat16", "bfloat16", limit=1.7)
 
 
+def against_trainer_on_mixed_lengths(request: Request) -> Measurement:
+    """The default encoder on the CPU, both in float32, on reviews joined to documents of very different length."""
+    return _on_cpu(request, "float32", "float32", limit=1.7, pick=joined)
+
+
 def against_trainer_with_auto(request: Request) -> Measurement:
     """Ours in the precision that `auto` chooses, `Trainer` in its own, float32: unequal, so without a limit."""
     return _on_cpu(request, "auto", "float32", limit=None)
 
 
 def _on_cpu(
-    request: Request, precision: ours.Wanted, their_precision: Precision, *, limit: float | None
+    request: Request,
+    precision: ours.Wanted,
+    their_precision: Precision,
+    *,
+    limit: float | None,
+    pick: Pick = spaced,
 ) -> Measurement:
     batch, steps = _small(request, BATCH), request.size(16, 2)
     with tempfile.TemporaryDirectory() as folder:
-        examples = prepare(request, Path(folder), batch.times(steps))
+        examples = prepare(request, Path(folder), batch.times(steps), pick)
         steps = min(steps, max(4, TOKENS_A_ROUND * steps // count_tokens(examples)))
         examples = narrow(examples, batch.times(steps))
         setting = Setting(precision=precision, their_precision=their_precision, batch=batch, steps=steps, limit=limit)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +45,16 @@ class Sizes(NamedTuple):
 def spaced(records: Sequence[Record], count: int) -> list[Record]:
     """So many records, evenly spaced; some twice where there are fewer."""
     return [records[number * len(records) // count] for number in range(count)]
+
+
+def joined(records: Sequence[Record], count: int) -> list[Record]:
+    """So many documents of 1 to 16 running texts in a row, as many of each size; of texts in words, just those."""
+    if records[0].text is None or records[0].tags:
+        return spaced(records, count)
+    sizes = [2 ** (number % 5) for number in range(count)]
+    parts = iter(spaced(records, sum(sizes)))
+    documents = [list(islice(parts, size)) for size in sizes]
+    return [replace(first, text=" ".join(part.surface for part in (first, *others))) for first, *others in documents]
 
 
 def prepare(request: Request, folder: Path, sizes: Sizes, pick: Pick = spaced) -> Examples:
