@@ -91,6 +91,17 @@ def test_rows_that_are_all_too_wide_are_refused(tmp_path: Path) -> None:
         list(open_csv(path, TEXTS).entries)
 
 
+@pytest.mark.parametrize("n_before", [5000, 5001, 5002])
+def test_of_two_faults_the_first_is_told(tmp_path: Path, n_before: int) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text,label\n" + b"a,b\n" * n_before + b'a,b,c\n"x"y,b\n')
+    with (
+        small_blocks(1000, records_at_once=512),
+        pytest.raises(TandemError, match=f"line {n_before + 2}: 3 fields, but line 1 has 2"),
+    ):
+        list(open_csv(path, TEXTS).entries)
+
+
 def read(path: Path, kind: str) -> tuple[list[Entry], str | None]:
     """The entries up to an error, and the error."""
     entries = []

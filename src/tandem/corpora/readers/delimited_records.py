@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import NamedTuple
 
-from tandem.corpora.readers import delimiters, text_files
+from tandem.corpora.readers import delimiters
 from tandem.corpora.readers.delimiters import Dialect
 from tandem.corpora.readers.regular_rows import Rows, regular_rows
 from tandem.corpora.readers.text_files import TextFile
@@ -37,7 +37,7 @@ def read_records(file: TextFile, dialect: Dialect) -> Iterator[Records | Rows]:
     """
     blocks = file.whole_lines()
     rest, n_lines, n_bytes = b"", 0, 0
-    while (more := b"".join(islice(blocks, BLOCKS_AT_ONCE + len(rest) // text_files.CHUNK_BYTES))) or rest:
+    while (more := b"".join(islice(blocks, BLOCKS_AT_ONCE))) or rest:
         block = rest + more
         n_bytes += len(more)
         is_plain = more and n_lines and n_bytes > CAREFUL_BYTES and len(block) <= delimiters.MOST_CHARACTERS
@@ -45,8 +45,7 @@ def read_records(file: TextFile, dialect: Dialect) -> Iterator[Records | Rows]:
         if rows is None:
             rest, n_lines = yield from _read_carefully(file, dialect, chain([block], blocks), n_lines)
             continue
-        if rows.columns:
-            yield rows
+        yield rows
         rest, n_lines = block[rows.n_bytes :], n_lines + rows.n_lines
 
 
@@ -77,14 +76,11 @@ def _read_carefully(
     first, has_found = lines_before, False
     while True:
         fields: list[list[str]] = []
+        failure = None
         try:
             fields.extend(islice(reader, RECORDS_AT_ONCE))
-        except UnicodeDecodeError:
-            file.check()
-            raise
-        except csv.Error as error:
-            line = 1 + first + sum(map(n_lines_of, fields))
-            raise TandemError(_malformed(file, line, lines_before + reader.line_num, error)) from None
+        except (UnicodeDecodeError, csv.Error) as error:
+            failure = error
         last = lines_before + reader.line_num
         if fields:
             records = Records(_beginnings(first, last, fields), fields)
@@ -93,6 +89,11 @@ def _read_carefully(
             if records.fields:
                 has_found = True
                 yield records
+        if failure is not None:  # told after what may be wrong with the records before it
+            if isinstance(failure, UnicodeDecodeError):
+                file.check()
+            line = 1 + first + sum(map(n_lines_of, fields))
+            raise TandemError(_malformed(file, line, last, failure))
         if not fields or (has_found and lines.n_before):
             return b"".join(lines.block[reader.line_num - lines.n_before :]), last
         first = last
@@ -124,7 +125,7 @@ def _without_blank_lines(records: Records) -> Records:
     return Records([line for line, _ in kept], [record for _, record in kept])
 
 
-def _malformed(file: TextFile, line: int, last_line: int, error: csv.Error) -> str:
+def _malformed(file: TextFile, line: int, last_line: int, error: Exception) -> str:
     spans = f" (read up to line {last_line})" if last_line > line else ""
     return (
         f"{file.place}, line {line}: the quotes of a field do not pair{spans}: {error}. Close the quote, and write "
