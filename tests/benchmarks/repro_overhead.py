@@ -41,7 +41,7 @@ def measure(request: Request) -> Measurement:
         return in_turn(
             lambda: _repro(idle),
             lambda: _repro(chain),
-            rounds=3 * request.rounds,  # of a second each, which scatter
+            rounds=6 * request.rounds,  # of a second each, which scatter
             warm_up=not request.quick,
             note=note,
             limit=LIMIT,
