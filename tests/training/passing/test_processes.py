@@ -3,16 +3,14 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from tandem.training.passing.processes import launch
+from tests.imports import ROOT
 from tests.training.crew_gradients import gradients
-
-ROOT = Path(__file__).parents[2]
 
 
 def by_processes(folders, encoder, target, *, n_processes, tokens, n_texts):
