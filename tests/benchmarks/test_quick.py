@@ -12,7 +12,6 @@ from tests.benchmarks.__main__ import MODULES, find
 from tests.benchmarks.samples import MAX_LENGTH
 from tests.serving.conftest import write_model
 
-
 TOLD_BESIDE = {
     "full_finetuning_vs_trainer_auto",  # of unequal precisions
     *(f"readers_{kind}_{use}" for kind in ("csv", "json") for use in ("columns", "table", "engine")),  # stricter
