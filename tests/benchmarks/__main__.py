@@ -17,13 +17,13 @@ from tests.benchmarks import PRETRAINED, Measurement, Request
 
 MODULES = {
     "xlsx_intake": "xlsx_intake:measure",
-    "readers_csv": "readers:csv_rows",
+    "readers_csv": "readers:csv_table",
     "readers_csv_columns": "readers:csv_columns",
-    "readers_csv_table": "readers:csv_table",
+    "readers_csv_rows": "readers:csv_rows",
     "readers_csv_engine": "readers:csv_engine",
-    "readers_json": "readers:json_rows",
+    "readers_json": "readers:json_table",
     "readers_json_columns": "readers:json_columns",
-    "readers_json_table": "readers:json_table",
+    "readers_json_rows": "readers:json_rows",
     "readers_json_engine": "readers:json_engine",
     "readers_json_array": "readers:json_array",
     "corpus_size_csv": "corpus_size:csv_cost",
