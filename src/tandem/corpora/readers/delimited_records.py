@@ -92,6 +92,7 @@ def _read_carefully(
         if failure is not None:  # told after what may be wrong with the records before it
             if isinstance(failure, UnicodeDecodeError):
                 file.check()
+                raise failure
             line = 1 + first + sum(map(n_lines_of, fields))
             raise TandemError(_malformed(file, line, last, failure))
         if not fields or (has_found and lines.n_before):
@@ -125,7 +126,7 @@ def _without_blank_lines(records: Records) -> Records:
     return Records([line for line, _ in kept], [record for _, record in kept])
 
 
-def _malformed(file: TextFile, line: int, last_line: int, error: Exception) -> str:
+def _malformed(file: TextFile, line: int, last_line: int, error: csv.Error) -> str:
     spans = f" (read up to line {last_line})" if last_line > line else ""
     return (
         f"{file.place}, line {line}: the quotes of a field do not pair{spans}: {error}. Close the quote, and write "
