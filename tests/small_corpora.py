@@ -10,7 +10,8 @@ from tandem.hardware.execution import Execution
 from tandem.model.building import build_model
 from tandem.model.multitask import MultiTaskModel
 from tandem.params import Model, Params, Task, TokenizeAlign
-from tandem.tokens.batches.examples import Examples, gather_examples, task_labels
+from tandem.tokens.batches.examples import Examples, gather_examples
+from tandem.tokens.batches.label_names import task_labels
 from tandem.tokens.packing.packing import tokenize_corpus
 from tandem.tokens.pieces.tokenizer import load_tokenizer
 from tandem.tokens.storage.store import TokenStore
@@ -61,8 +62,8 @@ def write_store(folder: Path, encoder: Path, records: dict[str, list[Record]]) -
 
 def open_all(folders: dict[str, Path], split: str) -> Examples:
     """The examples of one split over corpora."""
-    stores = [TokenStore.open(folder / split) for folder in folders.values()]
-    return gather_examples(stores, TASKS, task_labels(TASKS, stores))
+    stores = {name: TokenStore.open(folder / split) for name, folder in folders.items()}
+    return gather_examples(list(stores.values()), TASKS, task_labels(TASKS, stores))
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from tandem.model.building import encoder_config
 from tandem.model.multitask import HeadConfig, MultiTaskModel
 from tandem.model.pretrained import WEIGHTS, checkpoint_of
 from tandem.params import Params, Task, Train
-from tandem.tokens.batches.examples import task_labels
+from tandem.tokens.batches.label_names import task_labels
 from tandem.tokens.storage.store import TokenStore
 from tandem.training.freezing import count_trainable, parameter_groups
 
@@ -102,7 +102,7 @@ def _n_outputs(name: str, task: Task, params: Params, tokens: Path) -> int:
             f"tasks.{name}.labels is auto, learnt from the training texts, and there are no tokens in "
             f"{', '.join(missing)}: run `dvc repro tokenize-align` first, give another --tokens, or list the labels"
         )
-    stores = [TokenStore.open(tokens / corpus / "train") for corpus in serving]
+    stores = {corpus: TokenStore.open(tokens / corpus / "train") for corpus in serving}
     return len(task_labels({name: task}, stores)[name])
 
 

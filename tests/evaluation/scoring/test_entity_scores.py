@@ -14,7 +14,8 @@ from tandem.evaluation.scoring.entity_scores import score_entities
 from tandem.evaluation.scoring.scores import quick_f1, score_classes
 from tandem.evaluation.scoring.surfaces import find_surfaces
 from tandem.params import Task
-from tandem.tokens.batches.examples import gather_examples, task_labels
+from tandem.tokens.batches.examples import gather_examples
+from tandem.tokens.batches.label_names import task_labels
 from tandem.tokens.storage.store import TokenStore
 from tests.evaluation.made_up import predictions, random_tags, tagging
 from tests.small_corpora import write_store
@@ -91,7 +92,7 @@ def splits(tiny_encoder, tmp_path_factory):
     records = {split: [long_text(rng, n) for n in range(60)] for split in ("train", "test")}
     folder = write_store(tmp_path_factory.mktemp("surfaces"), tiny_encoder, records)
     stores = {split: [TokenStore.open(folder / split)] for split in records}
-    labels = task_labels(TASKS, stores["train"])
+    labels = task_labels(TASKS, dict(enumerate(stores["train"])))
     return records, {split: gather_examples(found, TASKS, labels) for split, found in stores.items()}
 
 

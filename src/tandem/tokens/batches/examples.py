@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.corpora.schema.tag_schemes import tag_names
 from tandem.errors import TandemError
 from tandem.params import Kind, Params, Task
 from tandem.tokens.batches.batching import PassSize, group_by_length
+from tandem.tokens.batches.label_names import task_labels
 from tandem.tokens.batches.shelf import Shelf
 from tandem.tokens.storage.ragged import IGNORED, Ints, spread
 from tandem.tokens.storage.store import TokenStore
@@ -174,25 +174,6 @@ def gather_examples(
     return Examples(shelf=shelf, labels=labels, kinds=kinds, members=members)
 
 
-def task_labels(tasks: Mapping[str, Task], stores: Sequence[TokenStore]) -> dict[str, tuple[str, ...]]:
-    """The names that each head tells apart, in order: as declared, or as the training splits hold them.
-
-    For tagging these are `O` and then B- and I- of each entity type. Raises `TandemError` if a task's training
-    texts hold fewer than two of them.
-    """
-    found = {}
-    for name, task in tasks.items():
-        seen = sorted({label for store in stores for label in store.meta.train_labels.get(name, ())})
-        types = task.labels or sorted({tag[2:] for tag in seen if tag != "O"})
-        found[name] = tuple(task.labels or seen) if task.kind == "classification" else tag_names(types)
-        if len(set(seen) & set(found[name])) < 2:
-            raise TandemError(
-                f"tasks.{name} has nothing to tell apart: its training texts hold {', '.join(seen) or 'no label'}; "
-                "check corpora.*.labels, .tags and .spans, tasks.*.labels, and data/metrics/clean"
-            )
-    return found
-
-
 def _answered(store: TokenStore, task: str, kind: str) -> Ints:
     """The texts of a store that have an answer for the task."""
     if task not in store.meta.vocabularies:
@@ -206,9 +187,9 @@ def _answered(store: TokenStore, task: str, kind: str) -> Ints:
 def open_examples(tokens: Path, params: Params, split: str) -> Examples:
     """Open one split of every corpus under `tokens`, labelled by what the training splits hold.
 
-    Raises `TandemError` if a store is missing or was made for another tokenizer than the others.
+    Raises `TandemError` if a store is missing or was made for another tokenizer than the others, and as `task_labels`.
     """
-    stores = [TokenStore.open(tokens / name / split) for name in params.corpora]
-    if len({store.meta.tokenizer for store in stores}) > 1:
+    stores = {name: TokenStore.open(tokens / name / split) for name in params.corpora}
+    if len({store.meta.tokenizer for store in stores.values()}) > 1:
         raise TandemError(f"the corpora under {tokens} were read with different tokenizers: run `dvc repro`")
-    return gather_examples(stores, params.tasks, task_labels(params.tasks, stores))
+    return gather_examples(list(stores.values()), params.tasks, task_labels(params.tasks, stores))
