@@ -74,7 +74,10 @@ def test_two_agents_that_meet_as_two_nodes_would(project):
 
 def test_a_machine_with_two_devices_starts_two_processes(project):
     expected = history(project)
-    call = "from tandem.training.passing.processes import launch; launch('stages.train', 2)"
+    call = (
+        "from pathlib import Path; from tandem.training.passing.processes import launch; "
+        "launch('stages.train', 2, work=Path('work'))"
+    )
     project.run("python", "-c", call)
     assert_same_run(history(project), expected)
     project.edit_params(train__learning_rate=1e30)

@@ -1,6 +1,7 @@
 """A run that was stopped and begun again is the run that was left alone."""
 
 import os
+import shutil
 import signal
 from copy import deepcopy
 from dataclasses import replace
@@ -10,7 +11,8 @@ import pytest
 import torch
 
 from tandem.errors import TandemError
-from tandem.training.checkpoints import Checkpoints, Snapshot
+from tandem.training import interruption
+from tandem.training.checkpoints import Checkpoints, Snapshot, discard
 from tandem.training.loop import train_model
 from tandem.training.progress import Progress
 from tandem.validation import score_split
@@ -101,6 +103,7 @@ def test_a_signal_ends_a_run_with_a_checkpoint(
         plain(self, step, taken)
         if step.number == 4:
             os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)  # as a launcher passes on what every process has got
 
     monkeypatch.setattr(Progress, "after_step", interrupt)
     handlers = [signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGINT)]
@@ -108,6 +111,26 @@ def test_a_signal_ends_a_run_with_a_checkpoint(
         train(model, (train_examples, valid_examples), settings, tmp_path)
     assert [signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGINT)] == handlers
     assert Checkpoints(tmp_path, kept=2).latest().step == 4
+
+
+def test_a_second_wish_ends_a_run_at_once(model, train_examples, valid_examples, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(interruption, "ECHO_SECONDS", 0.0)
+    monkeypatch.setattr(Progress, "after_step", lambda *_: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])
+    with pytest.raises(KeyboardInterrupt):
+        train(model, (train_examples, valid_examples), settings, tmp_path)
+
+
+def test_a_finished_run_is_deleted_under_another_name(tmp_path, monkeypatch):
+    """So that, if it is killed meanwhile, no later run finds half of it; the next one deletes the rest."""
+    for name in ("first", "second", "other"):
+        Checkpoints(tmp_path / name, kept=1).save(Snapshot(step=1, tensors={}, facts={}))
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        discard(tmp_path / "first")
+    assert Checkpoints(tmp_path / "first", kept=1).latest() is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first.discarded", "other", "second"]
+    discard(tmp_path / "second")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
 def test_the_last_few_checkpoints_are_kept_and_a_damaged_one_is_passed_over(tmp_path, capsys):
@@ -121,6 +144,8 @@ def test_the_last_few_checkpoints_are_kept_and_a_damaged_one_is_passed_over(tmp_
     weights.write_bytes(weights.read_bytes()[:-1])
     assert checkpoints.latest().step == 3
     assert "checkpoint-00000004 is passed over" in capsys.readouterr().err
+    weights.unlink()
+    assert checkpoints.latest().step == 3
     (tmp_path / "checkpoint-00000003/facts.json").write_text("[1]")
     assert checkpoints.latest() is None
 

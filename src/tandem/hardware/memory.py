@@ -16,6 +16,8 @@ from tandem.tokens.batches.batching import PassSize
 
 Result = TypeVar("Result")
 
+_MEMO = "pass-tokens-"
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, in any of the ways in which PyTorch says so."""
@@ -45,6 +47,11 @@ def peak_bytes(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def noted_limits(work: Path) -> dict[Path, bytes]:
+    """What the processes of the runs whose folders lie in `work` have noted about their limits."""
+    return {path: path.read_bytes() for path in work.glob(f"*/{_MEMO}*")}
+
+
 class PassLimit:
     """How much a pass of the encoder may take: at first what the probe found, half of it whenever memory runs out.
 
@@ -53,9 +60,9 @@ class PassLimit:
     """
 
     def __init__(self, size: PassSize, *, memo: Path | None = None, number: int = 0, may_retry: bool = True) -> None:
-        known = [int(path.read_text()) for path in memo.glob("pass-tokens-*")] if memo else []
+        known = [int(path.read_text()) for path in memo.glob(f"{_MEMO}*")] if memo else []
         self.size = size._replace(tokens=min(size.tokens, *known)) if known else size
-        self._memo = memo / f"pass-tokens-{number}" if memo else None
+        self._memo = memo / f"{_MEMO}{number}" if memo else None
         self._may_retry = may_retry
 
     def run(self, work: Callable[[PassSize], Result]) -> Result:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tandem.artifacts import FORMAT_KEY, Format, atomic_folder
 from tandem.errors import TandemError
 
 FORMAT = Format(version=1, remedy="nothing is to be done, the run begins anew")
-_CHECKPOINT, _BEST = "checkpoint-", "best-"
+_CHECKPOINT, _BEST, _DISCARDED = "checkpoint-", "best-", ".discarded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,8 @@ class Checkpoints:
         with atomic_folder(self.folder / f"{_CHECKPOINT}{snapshot.step:08}") as partial:
             for group, tensors in snapshot.tensors.items():
                 _write_tensors(partial / f"{group}.safetensors", tensors)
-            facts = {FORMAT_KEY: FORMAT.version, "step": snapshot.step, **snapshot.facts}
+            own = {FORMAT_KEY: FORMAT.version, "step": snapshot.step, "groups": sorted(snapshot.tensors)}
+            facts = {**own, **snapshot.facts}
             (partial / "facts.json").write_bytes(orjson.dumps(facts))
         for old in self._numbered(_CHECKPOINT)[: -self.kept]:
             shutil.rmtree(old, ignore_errors=True)
@@ -62,7 +64,7 @@ class Checkpoints:
             try:
                 facts = dict(orjson.loads((folder / "facts.json").read_bytes()))
                 FORMAT.check(folder, facts.pop(FORMAT_KEY))
-                tensors = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
+                tensors = {group: load_file(folder / f"{group}.safetensors") for group in facts.pop("groups")}
                 return Snapshot(step=facts.pop("step"), tensors=tensors, facts=facts)
             except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
                 sys.stderr.write(f"{folder} is passed over: {error}\n")
@@ -83,12 +85,19 @@ class Checkpoints:
         except (OSError, SafetensorError) as error:
             raise TandemError(f"cannot read {path} ({error}): delete {self.folder} to begin the run anew") from error
 
-    def clear(self) -> None:
-        """Delete the run's folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _numbered(self, prefix: str) -> list[Path]:
         return sorted(self.folder.glob(f"{prefix}[0-9]*"))
+
+
+def discard(folder: Path) -> None:
+    """Delete the folder of a run that is finished, and what is left of others whose deletion was cut short.
+
+    It gets another name first: killed half-way, the run would else begin again from half a checkpoint.
+    """
+    with suppress(OSError):
+        folder.rename(folder.with_suffix(_DISCARDED))
+    for discarded in folder.parent.glob(f"*{_DISCARDED}"):
+        shutil.rmtree(discarded, ignore_errors=True)
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

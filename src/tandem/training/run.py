@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from tandem.model.folder import save_model
 from tandem.model.pretrained import checkpoint_of, fingerprint
 from tandem.params import Params
 from tandem.tokens.batches.examples import Examples, open_examples
+from tandem.training.checkpoints import discard
 from tandem.training.freezing import count_trainable
 from tandem.training.loop import Scorer, train_model
 from tandem.training.passing.processes import Crew, is_launched, joined_crew, launch
@@ -58,7 +58,7 @@ def run_training(
     checkpoint = checkpoint_of(params.model.pretrained)
     execution = probe(params, places.hardware).execution
     if execution.n_devices > 1 and not is_launched():
-        launch(module, execution.n_devices, words)
+        launch(module, execution.n_devices, words, work=places.work)
         return f"{execution.n_devices} processes, one a device"
     with joined_crew(execution, n_local) as (crew, own), _alone_here(crew, places.work):
         prepare_torch(own, is_deterministic=params.train.deterministic)
@@ -92,7 +92,7 @@ def _run_in(
     )
     history.write(places.history)
     write_json(places.work / "training.json", history.cost)
-    shutil.rmtree(folder, ignore_errors=True)
+    discard(folder)
     n_leaked = sum(len(train.members[task]) - len(texts) for task, texts in fair.members.items())
     leaked = f"; {n_leaked} texts of other corpora's valid or test left out" if n_leaked else ""
     return f"{count_trainable(model):,} parameters, {history.summary()}{leaked}"

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from tandem.errors import TandemError
 from tandem.hardware.execution import Execution
+from tandem.hardware.memory import noted_limits
 from tandem.tokens.batches.examples import ALL, Part
 
 _BACKENDS = {"cuda": "cpu:gloo,cuda:nccl", "cpu": "gloo"}
@@ -45,7 +47,7 @@ class Crew:
 
     def share(self, run: Any) -> Any:
         """`run`, with gradients averaged over all processes; parameters that a step does not use count as 0."""
-        if self.is_alone:
+        if self.is_alone or not any(parameter.requires_grad for parameter in run.parameters()):
             return run
         return DistributedDataParallel(run, find_unused_parameters=True)
 
@@ -78,19 +80,26 @@ def is_launched() -> bool:
     return distributed.is_torchelastic_launched()
 
 
-def launch(module: str, n_processes: int, words: Sequence[str] = ()) -> None:
+def launch(module: str, n_processes: int, words: Sequence[str] = (), *, work: Path) -> None:
     """Run `python -m module words...` in as many processes on this machine, as `torchrun` does.
 
-    Raises `TandemError` if one of them fails.
+    If memory ran out, and a smaller pass is noted under `work`, all of them begin again, from the last checkpoint.
+    Raises `TandemError` if one of them fails otherwise.
     """
     # slow to import, and needed on machines with many devices alone
     from torch.distributed import run  # noqa: PLC0415
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
 
-    try:
-        run.main(["--standalone", "--nproc-per-node", str(n_processes), "--module", module, *words])
-    except ChildFailedError as error:
-        raise TandemError(f"one of {n_processes} processes failed; what it said stands above") from error
+    while True:
+        known = noted_limits(work)
+        try:
+            run.main(["--standalone", "--nproc-per-node", str(n_processes), "--module", module, *words])
+        except ChildFailedError as error:
+            if noted_limits(work) == known:
+                raise TandemError(f"one of {n_processes} processes failed; what it said stands above") from error
+        else:
+            return
+        sys.stderr.write("memory ran out: beginning again with smaller passes\n")
 
 
 @contextmanager
