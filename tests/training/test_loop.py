@@ -129,6 +129,12 @@ def test_a_run_that_diverges_says_so(model, train_examples, valid_examples, sett
         train(model, train_examples, valid_examples, replace(settings, gradient_clipping=1e30, **{key: value}))
 
 
+def test_a_run_whose_last_step_diverges_says_so(model, train_examples, valid_examples, settings):
+    once = replace(settings, max_steps=1, learning_rate=1e30, gradient_clipping=1e30, warmup_ratio=0.0)
+    with pytest.raises(TandemError, match=r"step 1: the weights, or .* no longer finite: training has diverged"):
+        train(model, train_examples, valid_examples, replace(once, weight_decay=1e30))
+
+
 def test_features_that_do_not_fit_on_the_disk_are_refused(model, train_examples, tmp_path):
     (tmp_path / "mood").symlink_to("/dev/full")
     with pytest.raises(TandemError, match=r"cannot keep the encoder's features in .*No space left on device"):
@@ -165,6 +171,24 @@ def test_a_run_that_runs_out_of_memory_learns_the_same(model, train_examples, va
     monkeypatch.setattr(EncoderPass, "forward", failing)
     train(other, train_examples, valid_examples, replace(settings, max_steps=5))
     assert max(tries) > 30
+    for name, weight in weights(model).items():
+        torch.testing.assert_close(weights(other)[name], weight, atol=2e-4, rtol=0, msg=name)
+
+
+def test_memory_that_runs_out_beside_the_passes_is_no_end_either(
+    model, train_examples, valid_examples, settings, monkeypatch
+):
+    other, plain, failures = deepcopy(model), torch.nn.utils.get_total_norm, iter([torch.OutOfMemoryError])
+    train(model, train_examples, valid_examples, replace(settings, max_steps=3))
+
+    def failing(*values, **options):
+        for failure in failures:
+            raise failure
+        return plain(*values, **options)
+
+    monkeypatch.setattr(torch.nn.utils, "get_total_norm", failing)
+    train(other, train_examples, valid_examples, replace(settings, max_steps=3))
+    assert next(failures, None) is None
     for name, weight in weights(model).items():
         torch.testing.assert_close(weights(other)[name], weight, atol=2e-4, rtol=0, msg=name)
 

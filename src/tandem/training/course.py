@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from tandem.training.interruption import Interruption
 from tandem.training.passing.passes import Draw
 from tandem.training.progress import Progress
 from tandem.training.schedules import Schedule
-from tandem.training.stepping import Stepper
+from tandem.training.stepping import Stepper, diverged
 from tandem.training.streams import Stream, taught
 
 
@@ -90,12 +91,20 @@ class Course:
         progress.after_step(self.history.steps[-1], taken)
 
     def _end_epoch(self, progress: Progress) -> None:
-        epoch = self.history.end_epoch(self.validate())
+        valid = self.validate()
+        self._check_soundness(valid)
+        epoch = self.history.end_epoch(valid)
         progress.after_epoch(epoch)
         if epoch.number == self.history.best_epoch and self.stepper.crew.is_first:
             self.checkpoints.save_best(epoch.number, self._learnt())
         if set_learning_rungs(self.model, self.settings, epoch=epoch.number):
             self.stepper.share()
+
+    def _check_soundness(self, valid: ValidScores) -> None:
+        """Refuse what the epoch's last step has made of the weights, if they are no longer numbers."""
+        are_finite = all(math.isfinite(loss) for loss in valid.losses.values())
+        if not are_finite or not all(bool(weight.isfinite().all()) for weight in self._learnt().values()):
+            raise diverged(self.n_taken, "the weights, or the validation losses, are no longer finite")
 
     def _save(self) -> None:
         if not self.stepper.crew.is_first:

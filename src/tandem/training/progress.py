@@ -67,13 +67,14 @@ class Progress:
             "tokens": self.pieces,
             "seconds": self.seconds,
             "tokens_per_second": self._rate(),
-            "padding": 1 - self.pieces / max(1, self.computed),
+            "padding": 1 - self.pieces / self.computed if self.computed else 0.0,
             "peak_bytes": peak_bytes(torch.device(device)),
         }
-        self._say(
-            f"{cost['tokens']:,} tokens in {cost['seconds']:,.0f} s · {cost['tokens_per_second']:,.0f} tokens/s · "
-            f"padding {cost['padding']:.1%} · peak memory {cost['peak_bytes'] / 2**20:,.0f} MiB"
-        )
+        if self.pieces:  # or the run had ended before
+            self._say(
+                f"{cost['tokens']:,} tokens in {cost['seconds']:,.0f} s · {cost['tokens_per_second']:,.0f} tokens/s · "
+                f"padding {cost['padding']:.1%} · peak memory {cost['peak_bytes'] / 2**20:,.0f} MiB"
+            )
         return cost
 
     def _rate(self) -> float:

@@ -56,13 +56,14 @@ class Stepper:
 
         Raises `TandemError` if the loss is no longer a finite number, or if memory does not suffice for one window.
         """
-        taken = self.limit.run(lambda size: self.add_gradients(texts, draw, size))
+        return self.limit.run(lambda size: self._learn(texts, draw, size))
+
+    def _learn(self, texts: Mapping[str, Ints], draw: Draw, size: PassSize) -> Taken:
+        """Take the step in passes of `size`; if memory runs out anywhere, no weight has changed yet."""
+        taken = self.add_gradients(texts, draw, size)
         for task, loss in taken.losses.items():
             if not math.isfinite(loss):
-                raise TandemError(
-                    f"step {draw.step + 1}: the loss of {task} is {loss}: training has diverged; "
-                    "lower train.learning_rate, or check train.loss_weights and train.weight_decay"
-                )
+                raise diverged(draw.step + 1, f"the loss of {task} is {loss}")
         self.weighting.set_gradients(taken.losses, scale=self.optimization.scaler.get_scale())
         self.optimization.step()
         return taken
@@ -71,9 +72,10 @@ class Stepper:
         """Leave the gradients of a step, cut into passes of `size`, in the parameters."""
         self.optimization.forget()  # of a try that ran out of memory
         tasks = tuple(texts)
-        parcels = list(self.run.batches(texts, size=size, part=self.crew.part)) or [self._muted(texts, size)]
-        own = count_answers(parcels, self.criteria)
+        parcels = list(self.run.batches(texts, size=size, part=self.crew.part))
         pieces = [sum(parcel.n_pieces for parcel in parcels), sum(parcel.n_computed for parcel in parcels)]
+        parcels = parcels or [self._muted(texts, size)]
+        own = count_answers(parcels, self.criteria)
         counts = self._total([own.get(task, 0.0) for task in tasks] + pieces)
         sums = self._total(self._go_through(parcels, draw, dict(zip(tasks, counts, strict=False)), tasks))
         by_task = (dict(zip(tasks, values, strict=False)) for values in (sums, counts))
@@ -105,3 +107,11 @@ class Stepper:
         totals = np.array(values, dtype=np.float64)
         self.crew.total(totals)
         return totals.tolist()  # type: ignore[no-any-return]
+
+
+def diverged(step: int, found: str) -> TandemError:
+    """The error for a step (from 1) after which there is nothing to go on from."""
+    return TandemError(
+        f"step {step}: {found}: training has diverged; "
+        "lower train.learning_rate, or check train.loss_weights and train.weight_decay"
+    )
