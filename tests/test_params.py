@@ -187,6 +187,12 @@ def test_what_is_chosen_on_the_valid_split_needs_one(tmp_path, chosen):
     assert load(tmp_path, text.replace(REVIEWS_TAGS, "tags: {}\n    splits: {train: a.csv, valid: b.csv}"))
 
 
+def test_patience_would_end_separate_training_before_the_last_tasks_turn(tmp_path):
+    text = changed("schedule: combined", "schedule: separate").replace("patience: null", "patience: 2")
+    with pytest.raises(TandemError, match=r"train\.patience must be null under train\.schedule: separate"):
+        load(tmp_path, text)
+
+
 def test_a_missing_file_and_an_empty_one(tmp_path):
     with pytest.raises(TandemError, match="is missing: run from the project's root"):
         load_params(tmp_path / "params.yaml")

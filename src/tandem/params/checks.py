@@ -160,6 +160,8 @@ def _train_contradictions(train: Train, tasks: tuple[str, ...]) -> list[str]:
             found.append(f"train.{key} must name tasks ({', '.join(tasks)}), got {', '.join(unknown)}")
     if train.select_by not in ("combined", *tasks):
         found.append(f"train.select_by must be combined or a task ({', '.join(tasks)}), got {train.select_by!r}")
+    if train.schedule == "separate" and train.patience is not None:
+        found.append("train.patience must be null under train.schedule: separate, or later tasks might get no turn")
     if isinstance(train.loss_weights, dict) and not any(train.loss_weights.values()):
         found.append("train.loss_weights must not all be 0")
     if train.adaptive_rates[0] > train.adaptive_rates[1]:
