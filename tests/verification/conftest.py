@@ -1,5 +1,6 @@
 """A DVC project of two stages that cost nothing: one leaves a file, one a folder, with a metric that git tracks."""
 
+import errno
 import json
 import os
 import shutil
@@ -14,7 +15,8 @@ import pytest
 import yaml
 
 from tandem.cli import main
-from tandem.verification.records import object_path
+from tandem.verification import hashing, repairing
+from tandem.verification.records import md5_of, object_path
 
 FILES = {"texts.txt": "the film was fine\n" * 40, "answers/a.json": "[1, 2]\n", "answers/b.json": "[3]\n"}
 PIPELINE = {
@@ -124,6 +126,31 @@ def store(finished_store: Path, tmp_path: Path, monkeypatch, capsys) -> Store:
     shutil.copytree(finished_store, root, ignore=shutil.ignore_patterns("tmp"))
     monkeypatch.chdir(root)
     return Store(root, capsys)
+
+
+@pytest.fixture
+def fail_to_read(monkeypatch) -> Callable[[Path], None]:
+    """Let the disk fail when a file is read or a folder is listed; root may read whatever its mode says."""
+    failing: set[Path] = set()
+    list_folder = os.scandir
+
+    def check(path: Path) -> None:
+        if path in failing:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+
+    def failing_md5(path: Path) -> str:
+        check(path)
+        return md5_of(path)
+
+    def failing_list(path: Any = ".") -> Any:
+        if not isinstance(path, int):
+            check(Path(path))
+        return list_folder(path)
+
+    monkeypatch.setattr(hashing, "md5_of", failing_md5)
+    monkeypatch.setattr(repairing, "md5_of", failing_md5)
+    monkeypatch.setattr(os, "scandir", failing_list)
+    return failing.add
 
 
 def mount(*words: str) -> None:

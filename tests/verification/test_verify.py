@@ -152,6 +152,19 @@ def test_damage_of_another_commits_object_is_repaired_too(store: Store):
     assert "fetched the object" in report["repaired"][1]
 
 
+def test_the_file_that_an_object_was_copied_from_is_named(store: Store):
+    old = store.object("texts.txt")
+    script = store.root / "write.py"
+    script.write_text(script.read_text().replace("film", "plot"))
+    store.dvc("repro")
+    shutil.copyfile(old, store.root / "answers/copy.txt")
+    flip(old)
+    _, report = store.verify("--repair")
+    digest = old.parent.name + old.name
+    assert report["repaired"][1] == f"restored the object {digest} from answers/copy.txt in the working folder"
+    assert old.read_text() == FILES["texts.txt"]
+
+
 def test_tables_name_the_object_the_output_and_the_remedy(store: Store, capsys):
     flip(store.object("answers/b.json"))
     with pytest.raises(SystemExit):

@@ -1,41 +1,38 @@
-"""Hashing what is here, and naming what is not as `dvc.lock` records it."""
+"""Comparing what is here with what `dvc.lock` records, and naming each difference."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from tandem.verification.hashing import Advance, Hashed, Listing, hash_files
 from tandem.verification.records import (
     FOLDER,
     Output,
     Recorded,
     folder_digest,
     folder_listing,
-    md5_of,
     object_path,
     read_members,
+    shown_path,
 )
 
-Advance = Callable[[int], None]
-"""Told of each so many bytes that were hashed."""
+State = Literal["damaged", "missing", "unreadable", "changed", "unrecorded"]
 
-State = Literal["damaged", "missing", "changed", "unrecorded"]
-
-_OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")
+Members = Mapping[str, str]
+"""The digest of each file of an output by its path within, which is empty where the output is a file itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is not as recorded, and how to mend it.
+    """One thing that is not as recorded, or that cannot be read, and how to mend it.
 
     `what` is the path of a cached object (by its `digest`) or of an output; `output` names the output, or a file in
     it, that an object belongs to, and is empty for an object of other commits or experiments. `found` is the digest
-    that its bytes have instead, or what the system says when they are read; it is empty where nothing is.
+    that its bytes have instead, or what the system says when they are read; it is empty where nothing is. A folder of
+    the cache that cannot be listed counts as one object, whose digest is as much as its objects share.
     """
 
     kind: Literal["object", "output"]
@@ -63,116 +60,137 @@ class Verification:
     listings: Mapping[str, bytes]
 
 
-def files_to_hash(recorded: Recorded) -> tuple[list[Path], list[Path]]:
-    """The objects of the cache, and the files of the outputs in the working folder, in the order of their names."""
-    objects = [path for path in recorded.cache.glob("[0-9a-f][0-9a-f]/*") if _OBJECT.fullmatch(path.name)]
-    in_outputs = [path for output in recorded.outputs for path in _files(output.path)]
-    return sorted(objects), in_outputs
-
-
-def verify(recorded: Recorded, advance: Advance, ignored: Callable[[Path], bool]) -> Verification:
-    """Hash every object of the cache and every file of the outputs, and compare with what is recorded.
+def verify(recorded: Recorded, listing: Listing, advance: Advance, ignored: Callable[[Path], bool]) -> Verification:
+    """Hash every object of the cache and every file of the outputs that is listed, and compare with what is recorded.
 
     `ignored` tells which files within an output do not count (those that `.dvcignore` names).
     """
-    objects, in_outputs = files_to_hash(recorded)
-    digests = _hashed([*objects, *in_outputs], advance)
-    by_object = {path.parent.name + path.name: digests[path][0] for path in objects}
-    findings = [*_wrong_objects(recorded, by_object)]
-    listings = {}
+    hashed = hash_files(listing, advance)
+    objects = {
+        "".join(path.relative_to(recorded.cache).parts): hashed[path] for path in listing.objects if path in hashed
+    }
+    present = {output.name: _present(output, listing, hashed, ignored) for output in recorded.outputs}
+    whole = _whole_folders(recorded, present)
+    members = {output.name: _members(recorded, output, objects, whole) for output in recorded.outputs}
+    findings = [*_wrong_objects(recorded, objects, members)]
     for output in recorded.outputs:
-        present = {_within(output, path): digests[path][0] for path in _files(output.path) if not ignored(path)}
-        findings += _wrong_files(output, present, _members(recorded, output, by_object))
-        if output.is_folder and folder_digest(present) == output.digest:
-            listings[output.digest] = folder_listing(present)
+        findings += _wrong_files(output, present[output.name], members[output.name])
+    in_outputs = [path for paths in listing.by_output.values() for path in paths if path in hashed]
     return Verification(
         n_objects=len(objects),
         n_outputs=len(recorded.outputs),
-        n_bytes=sum(size for _, size in digests.values()),
+        n_bytes=sum(found.size for found in hashed.values()),
         findings=tuple(findings),
-        copies={digests[path][0]: path for path in in_outputs},
-        listings=listings,
+        copies={hashed[path].digest: path for path in in_outputs if not hashed[path].error},
+        listings={digest: folder_listing(files) for digest, files in whole.items()},
     )
 
 
-def _hashed(paths: list[Path], advance: Advance) -> dict[Path, tuple[str, int]]:
-    """The digest and the size of each file; in threads, as hashing holds no lock."""
-
-    def one(path: Path) -> tuple[str, int]:
-        try:
-            found = md5_of(path), path.stat().st_size
-        except OSError as error:
-            found = f"unreadable: {error.strerror or error}", 0
-        advance(found[1])
-        return found
-
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return dict(zip(paths, pool.map(one, paths), strict=True))
+def _present(
+    output: Output, listing: Listing, hashed: Mapping[Path, Hashed], ignored: Callable[[Path], bool]
+) -> dict[str, Hashed]:
+    """The files of an output in the working folder that count, by their path within."""
+    paths = [path for path in listing.by_output[output.name] if path in hashed and not ignored(path)]
+    return {_within(output, path): hashed[path] for path in paths}
 
 
-def _wrong_objects(recorded: Recorded, by_object: Mapping[str, str]) -> Iterator[Finding]:
-    owners = {digest: name for output in recorded.outputs for digest, name in _parts(recorded, output, by_object)}
-    needed = {
-        digest: name
+def _whole_folders(recorded: Recorded, present: Mapping[str, Mapping[str, Hashed]]) -> dict[str, Members]:
+    """The files of each folder that is in the working folder just as recorded, by the folder's digest."""
+    folders = {
+        output.digest: {name: found.digest for name, found in present[output.name].items()}
         for output in recorded.outputs
-        if output.is_cached
-        for digest, name in _parts(recorded, output, by_object)
+        if output.is_folder
     }
-    for digest, found in by_object.items():
-        if found != digest.removesuffix(FOLDER):
+    return {digest: files for digest, files in folders.items() if folder_digest(files) == digest}
+
+
+def _members(
+    recorded: Recorded, output: Output, objects: Mapping[str, Hashed], whole: Mapping[str, Members]
+) -> Members | None:
+    """The files of an output, or None if they are not known: its list is not right, nor the folder itself."""
+    if not output.is_folder:
+        return {"": output.digest}
+    if output.digest in whole:
+        return whole[output.digest]
+    found = objects.get(output.digest)
+    if not found or found.digest != output.digest.removesuffix(FOLDER):
+        return None
+    try:
+        return read_members(object_path(recorded.cache, output.digest))
+    except OSError:  # it could be read a moment ago
+        return None
+
+
+def _wrong_objects(
+    recorded: Recorded, objects: Mapping[str, Hashed], members: Mapping[str, Members | None]
+) -> Iterator[Finding]:
+    owners: dict[str, str] = {}
+    needed: dict[str, str] = {}
+    for output in recorded.outputs:
+        parts = dict(_parts(output, members[output.name] or {}))
+        owners |= parts
+        needed |= parts if output.is_cached else {}
+    for digest, found in objects.items():
+        if found.error or found.digest != digest.removesuffix(FOLDER):
             yield _object_finding(recorded, digest, owners.get(digest, ""), found)
-    for digest in sorted(needed.keys() - by_object.keys()):
-        yield _object_finding(recorded, digest, needed[digest], "")
+    for digest in sorted(needed.keys() - objects.keys()):
+        if not {"", digest[:2]} & objects.keys():  # else its folder cannot be listed
+            yield _object_finding(recorded, digest, needed[digest], None)
 
 
-def _parts(recorded: Recorded, output: Output, by_object: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _parts(output: Output, members: Members) -> Iterator[tuple[str, str]]:
     """The digest and the name of an output and of each file in it, as far as they are known."""
     if not output.digest:
         return
     yield output.digest, output.name
-    for name, digest in (_members(recorded, output, by_object) or {}).items():
+    for name, digest in members.items():
         yield digest, f"{output.name}/{name}" if name else output.name
 
 
-def _members(recorded: Recorded, output: Output, by_object: Mapping[str, str]) -> Mapping[str, str] | None:
-    """The digest of each file of an output by its path within, or None if that is not known: its list is damaged."""
-    if not output.is_folder:
-        return {"": output.digest}
-    if by_object.get(output.digest) != output.digest.removesuffix(FOLDER):
-        return None
-    return read_members(object_path(recorded.cache, output.digest))
-
-
-def _wrong_files(output: Output, found: Mapping[str, str], members: Mapping[str, str] | None) -> Iterator[Finding]:
-    """What differs in the working folder, where the digest of each file is `found`."""
+def _wrong_files(output: Output, present: Mapping[str, Hashed], members: Members | None) -> Iterator[Finding]:
+    """What differs in the working folder, as far as it can be read."""
+    unreadable = {name: found.error for name, found in present.items() if found.error}
+    digests = {name: found.digest for name, found in present.items() if not found.error}
+    for name, error in unreadable.items():
+        yield _output_finding(output, name, (members or {}).get(name, ""), error, "unreadable")
     if not output.digest:
         yield _output_finding(output, "", "", "", "unrecorded")
-    elif not found and (members is None or members):
+    elif not present and (members is None or members):
         yield _output_finding(output, "", output.digest, "", "missing")
     elif members is None:
-        if (whole := folder_digest(found)) != output.digest:
+        if not unreadable and (whole := folder_digest(digests)) != output.digest:
             yield _output_finding(output, "", output.digest, whole, "changed")
     else:
-        for name in sorted(members.keys() | found.keys()):
-            if members.get(name) != found.get(name):
-                state: State = "changed" if name in found else "missing"
-                yield _output_finding(output, name, members.get(name, ""), found.get(name, ""), state)
+        for name in sorted(members.keys() | digests.keys()):
+            if members.get(name) != digests.get(name) and not _lies_in(name, unreadable):
+                state: State = "changed" if name in digests else "missing"
+                yield _output_finding(output, name, members.get(name, ""), digests.get(name, ""), state)
 
 
-def _object_finding(recorded: Recorded, digest: str, owner: str, found: str) -> Finding:
+def _lies_in(name: str, tops: Iterable[str]) -> bool:
+    """Whether a path is one of these, or in one."""
+    return any(PurePosixPath(name).is_relative_to(top) for top in tops)
+
+
+def _object_finding(recorded: Recorded, digest: str, owner: str, found: Hashed | None) -> Finding:
+    state: State = "missing" if not found else "unreadable" if found.error else "damaged"
+    what = shown_path(object_path(recorded.cache, digest), recorded.root)
     return Finding(
         kind="object",
-        state="damaged" if found else "missing",
-        what=_shown(object_path(recorded.cache, digest), recorded.root),
+        state=state,
+        what=what,
         output=owner,
         digest=digest,
-        found=found,
-        remedy="tandem verify --repair",
+        found=(found.error or found.digest) if found else "",
+        remedy=_let_read(what) if state == "unreadable" else "tandem verify --repair",
     )
 
 
 def _output_finding(output: Output, name: str, digest: str, found: str, state: State) -> Finding:
-    if state == "unrecorded":
+    what = f"{output.name}/{name}" if name else output.name
+    if state == "unreadable":
+        remedy = _let_read(what)
+    elif state == "unrecorded":
         remedy = "dvc repro; or git checkout -- dvc.lock, if that was damaged"
     elif not output.is_cached:
         remedy = f"git checkout -- {output.name}, or dvc repro"
@@ -180,18 +198,13 @@ def _output_finding(output: Output, name: str, digest: str, found: str, state: S
         remedy = f"dvc checkout {output.name}, or dvc pull {output.name}"
     else:
         remedy = f"dvc checkout --force {output.name}, or dvc commit --force {output.stage} to keep it as it is now"
-    what = f"{output.name}/{name}" if name else output.name
     return Finding(kind="output", state=state, what=what, output=output.name, digest=digest, found=found, remedy=remedy)
+
+
+def _let_read(what: str) -> str:
+    return f"see who may read it (ls -ld {what}) and whether the disk is sound, then run tandem verify again"
 
 
 def _within(output: Output, path: Path) -> str:
     """A file's path within its output; empty for an output that is a file itself."""
     return "" if path == output.path else path.relative_to(output.path).as_posix()
-
-
-def _files(path: Path) -> Iterable[Path]:
-    return sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path] * path.is_file()
-
-
-def _shown(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -12,13 +12,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tandem.verification.checking import Advance, Finding, Verification, files_to_hash, verify
+from tandem.verification.checking import Finding, Verification, verify
+from tandem.verification.hashing import Advance, Listing, list_files
 from tandem.verification.records import Recorded, open_repository, read_recorded
 from tandem.verification.repairing import repair
 
 _MEANING = {
     "damaged": "are not the bytes that they were",
     "missing": "are not here",
+    "unreadable": "cannot be read",
     "changed": "are not as the stage wrote them",
     "unrecorded": "dvc.lock does not know",
 }
@@ -46,18 +48,18 @@ def _watched(repo: Any, recorded: Recorded) -> Verification:
     def ignored(path: Path) -> bool:
         return bool(repo.dvcignore.is_ignored_file(str(path)))
 
-    with _bar(recorded) as advance:
-        return verify(recorded, advance, ignored)
+    listing = list_files(recorded)
+    with _bar(listing) as advance:
+        return verify(recorded, listing, advance, ignored)
 
 
 @contextmanager
-def _bar(recorded: Recorded) -> Iterator[Advance]:
+def _bar(listing: Listing) -> Iterator[Advance]:
     """On a terminal, how many bytes are hashed of how many."""
-    total = sum(path.stat().st_size for paths in files_to_hash(recorded) for path in paths)
     columns = (TextColumn("verify"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
-        row = progress.add_task("verify", total=total)
+        row = progress.add_task("verify", total=listing.n_bytes())
         yield lambda size: progress.update(row, advance=size)
 
 
@@ -79,9 +81,11 @@ def print_findings(found: Verification) -> None:
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:
     for finding in findings:
-        owner = f" ({finding.output or 'of another commit'})" if finding.kind == "object" else ""
-        yield f"  {finding.what}{owner}"
-        yield f"    expected {finding.digest or 'no such file'}, found {finding.found or 'nothing'}"
+        is_unreadable = finding.state == "unreadable"
+        owner = finding.output or "of another commit" * (not is_unreadable)
+        yield f"  {finding.what}" + f" ({owner})" * (finding.kind == "object" and bool(owner))
+        expected = f"expected {finding.digest or 'no such file'}, found {finding.found or 'nothing'}"
+        yield f"    {finding.found if is_unreadable else expected}"
         yield f"    {finding.remedy}"
 
 

@@ -88,6 +88,11 @@ def object_path(cache: Path, digest: str) -> Path:
     return cache / digest[:2] / digest[2:]
 
 
+def shown_path(path: Path, root: Path) -> str:
+    """A path from the project's root where it lies in there, else in full."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
 def md5_of(path: Path) -> str:
     """The MD5 of a file's bytes, in hexadecimal; DVC's choice, and good enough against accidents alone."""
     with path.open("rb") as handle:

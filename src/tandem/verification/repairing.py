@@ -1,7 +1,7 @@
 """Putting objects back: a damaged one is deleted, and its bytes are taken from the working folder or the remote.
 
 Nothing that a user may have written is touched: of the working folder, only files with the very damage of an object
-(they were linked to it, or copied from it) get their bytes back.
+(they were linked to it, or copied from it) get their bytes back. Nor is an object that cannot be read: it may be whole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 from tandem.artifacts import atomic_file
 from tandem.errors import TandemError
 from tandem.verification.checking import Finding, Verification
-from tandem.verification.records import FOLDER, Recorded, md5_of, object_path, read_members
+from tandem.verification.hashing import is_file
+from tandem.verification.records import FOLDER, Recorded, md5_of, object_path, read_members, shown_path
 
 
 def repair(repo: Any, recorded: Recorded, verification: Verification) -> Iterator[str]:
@@ -22,7 +23,7 @@ def repair(repo: Any, recorded: Recorded, verification: Verification) -> Iterato
 
     Raises `TandemError` if the cache cannot be written.
     """
-    wrong = [finding for finding in verification.findings if finding.kind == "object"]
+    wrong = [item for item in verification.findings if item.kind == "object" and item.state != "unreadable"]
     for finding in wrong:
         if finding.state == "damaged":
             yield _delete(recorded, finding)
@@ -51,15 +52,24 @@ def _delete(recorded: Recorded, finding: Finding) -> str:
 def _restore(recorded: Recorded, digest: str, output: str, verification: Verification, remote: _Remote) -> str:
     """Bring one object back, from the nearest whole copy."""
     path = object_path(recorded.cache, digest)
-    if digest in verification.copies:
-        _copy(verification.copies[digest], path)
-        return f"restored the object {digest} from {output} in the working folder"
+    source = verification.copies.get(digest)
+    if source and _is_still(source, digest):
+        _copy(source, path)
+        return f"restored the object {digest} from {shown_path(source, recorded.root)} in the working folder"
     if digest in verification.listings:
         with atomic_file(path) as handle:
             handle.write(verification.listings[digest])
         path.chmod(0o444)
         return f"restored the object {digest}, the list of {output}, from the working folder"
     return remote.fetch(digest, path, output)
+
+
+def _is_still(source: Path, digest: str) -> bool:
+    """Whether a file has not been written or deleted since it was hashed."""
+    try:
+        return md5_of(source) == digest
+    except OSError:
+        return False
 
 
 def _copy(source: Path, path: Path) -> None:
@@ -74,20 +84,26 @@ def _lacking_members(recorded: Recorded, digest: str, output: str) -> dict[str, 
     return {
         member: f"{output}/{name}"
         for name, member in members.items()
-        if not object_path(recorded.cache, member).is_file()
+        if not is_file(object_path(recorded.cache, member))
     }
 
 
 def _undo_shared_damage(recorded: Recorded, verification: Verification) -> Iterator[str]:
     """Give files of the working folder their bytes back that differed just as their object did."""
-    damage = {(item.digest, item.found) for item in verification.findings if item.kind == "object" and item.found}
-    for finding in verification.findings:
+    damage = {
+        (item.digest, item.found) for item in verification.findings if (item.kind, item.state) == ("object", "damaged")
+    }
+    changed = [item for item in verification.findings if (item.kind, item.state) == ("output", "changed")]
+    for finding in changed:
         whole, path = object_path(recorded.cache, finding.digest), recorded.root / finding.what
-        if finding.kind == "output" and (finding.digest, finding.found) in damage and whole.is_file():
-            if not path.is_symlink():  # a link shows the object itself
-                with whole.open("rb") as source, atomic_file(path) as handle:
-                    shutil.copyfileobj(source, handle)
-            yield f"restored {finding.what}, which had the same damage"
+        if (finding.digest, finding.found) not in damage or not whole.is_file():
+            continue
+        if not path.is_symlink():  # a link shows the object itself
+            if not _is_still(path, finding.found):
+                continue
+            with whole.open("rb") as source, atomic_file(path) as handle:
+                shutil.copyfileobj(source, handle)
+        yield f"restored {finding.what}, which had the same damage"
 
 
 class _Remote:
