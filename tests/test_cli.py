@@ -286,6 +286,17 @@ def test_inspect_compares_several_corpora(reviews, tmp_path, capsys):
     assert inspect(capsys, "names.conll", reviews).count("ready to train") == 2
 
 
+def test_inspect_compares_the_labels_of_several_corpora(reviews, tmp_path, capsys):
+    renamed = REVIEWS.replace("negative", "NEG")
+    (tmp_path / "renamed.csv").write_text(renamed)
+    options = ("--text", "Review", "--label", "mood=Sentiment")
+    one, other = json.loads(inspect(capsys, reviews, "renamed.csv", *options, "--json"))
+    assert "labels_differ" not in {finding["kind"] for finding in one["findings"]}
+    [found] = [finding for finding in other["findings"] if finding["kind"] == "labels_differ"]
+    assert (found["severity"], found["task"]) == ("warning", "mood")
+    assert found["examples"] == ["NEG only here", "negative only in reviews.csv"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -19,7 +19,8 @@ def add_inspect(commands: Any) -> None:
         help="what a corpus holds, and everything wrong with it, before training",
         description="Say which format a corpus is in, its statistics, and everything that is wrong with it. "
         "Fields come from the section of params.yaml that names the file (or from --corpus), and from the options; "
-        "else they are guessed from common names. Of several files it also says which texts they share: "
+        "else they are guessed from common names. Of several files it also says which texts they share, "
+        "and whether they agree on labels: "
         "tasks share the encoder, and what one corpus trains on is no fair test in another. "
         "Exits with 1 if training on it would fail.",
     )
@@ -50,6 +51,7 @@ def add_inspect(commands: Any) -> None:
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
+    from tandem.corpora.inspection.agreement import with_disagreements  # noqa: PLC0415
     from tandem.corpora.inspection.choice import choose_corpus  # noqa: PLC0415
     from tandem.corpora.inspection.inspecting import inspect_choice  # noqa: PLC0415
     from tandem.corpora.inspection.settings import settings_of  # noqa: PLC0415
@@ -72,6 +74,7 @@ def _inspect(arguments: argparse.Namespace) -> None:
         before = dict(islice(texts.items(), number))
         settings = replace(settings, others=before, own=texts.get(choice.corpus.path))
         inspected.append((inspect_choice(choice, settings, watch_entries), choice))
+    inspected = with_disagreements(inspected, params.tasks if params else {})
     print_inspections(inspected, as_json=arguments.json)
     if any(inspection.fails for inspection, _ in inspected):
         sys.exit(1)

@@ -56,7 +56,7 @@ def test_a_missing_column_is_refused_before_any_record(clean_texts: Clean) -> No
 
 
 CELLS = st.sampled_from(["", " ", "a", "b ", " c", "<p>d</p>", "&amp;", "\u200b", "é"])
-LABELS = st.sampled_from(["positive", "negative", " negative", "POS", "odd", ""])
+LABELS = st.sampled_from(["positive", "negative", " negative", "POS", " POS ", "odd", ""])
 MAPS = st.sampled_from([{}, {"sentiment": {"POS": "positive", "odd": "odder"}}])
 
 
@@ -137,6 +137,18 @@ def test_other_sheets_are_mentioned(tmp_path: Path) -> None:
     assert len(list(records)) == 2
     assert report.as_dict()["other_sheets"] == 2
     assert report.summary().endswith("; read sheet 'Sheet' alone of 3")
+
+
+def test_fields_in_quotes_that_are_read_without_are_noted(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    rows = ['a "b"', '"c" d', '"', '""e""', '"f "g" h"', '"open', '"i ""j"""', '""']
+    path.write_text("review\tsentiment\n" + "".join(f"{row}\t{'positive'}\n" for row in rows) + 'k\t"negative"\n')
+    tasks = {"sentiment": replace(TASKS["sentiment"], labels=None)}
+    records, report = clean_corpus(texts_corpus(path), tasks, RULES)
+    assert [record.text for record in records] == [*rows, "k"]
+    metrics = report.as_dict()
+    assert (metrics["noted"], metrics["noted_rows"]) == ({"fields_in_quotes": 3}, {"fields_in_quotes": [8, 9, 10]})
+    assert report.summary().endswith("; noted 3 fields in quotes")
 
 
 def test_a_text_of_a_million_characters_and_one_of_emoji_pass(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_a_record_holds_text_label_and_row(clean_texts: Clean) -> None:
         Record(row=2, text="a fine film", labels={"sentiment": "positive"}),
         Record(row=3, text="dull", labels={"sentiment": "negative"}),
     ]
-    assert counts(report) == {"html": 1, "white_space": 1}
+    assert counts(report) == {"html": 1, "white_space": 1, "labels_stripped": 1}
     assert report.labels == {"sentiment": {"positive": 1, "negative": 1}}
 
 
@@ -146,9 +146,29 @@ def test_labels_are_renamed_before_they_are_checked() -> None:
     names = {"sentiment": {"POS": "positive", "NEG": "negative"}}
     records, report = clean_entries(entries, labels={"sentiment": "label"}, map=names)
     assert [record.labels["sentiment"] for record in records] == ["positive", "negative", "positive"]
-    assert counts(report) == {"labels_mapped": 2, "unknown_label": 1}
+    assert counts(report) == {"labels_mapped": 2, "labels_stripped": 1, "unknown_label": 1}
     with pytest.raises(TandemError, match=r"file\.jsonl, record 3: label 'MEH' of task sentiment is unknown"):
         clean_entries(entries, labels={"sentiment": "label"}, map=names, rules={"unknown_label": "error"})
+
+
+def test_names_to_rename_that_no_label_has_are_told() -> None:
+    entries = [
+        Entry(row=row, text=f"text {row}", labels={"sentiment": label})
+        for row, label in enumerate((" POS", "negative", "negative"))
+    ]
+    names = {"POS": "positive", "negative": "negative", "pos": "positive", "Neg": "negative"}
+    _, report = clean_entries(entries, labels={"sentiment": "label"}, map={"sentiment": names})
+    assert report.as_dict()["unused_map"] == {"sentiment": ["Neg", "pos"]}
+    assert report.summary().endswith(
+        "; altered 1 labels mapped, 1 labels stripped; map of sentiment met no 'Neg', 'pos'"
+    )
+
+
+def test_only_labels_with_white_space_around_them_count_as_stripped(clean_texts: Clean) -> None:
+    records, report = clean_texts(GOOD, BAD, ("odd", "negative\u00a0"), ("none", "  "), ("unknown", " odd"))
+    assert records[2].labels == {"sentiment": "negative"}
+    assert counts(report) == {"labels_stripped": 2, "missing_label": 1, "unknown_label": 1}
+    assert "labels_stripped" not in clean_texts(GOOD, BAD)[1].as_dict()["altered"]
 
 
 @pytest.mark.parametrize("text", [None, "", " \u200b"])

@@ -59,6 +59,11 @@ def test_a_record_holds_the_text_its_words_and_where_they_begin() -> None:
         ([(4, 5, "per"), (5, 5, "per")], "O O O", {"spans_empty": 2}),
         ([(0, 9, "per"), (5, 9, "geo")], "B-per I-per O", {"spans_overlapping": 1}),
         ([(0, 4, "per"), (0, 4, "per")], "B-per O O", {"spans_duplicate": 1}),
+        (
+            [(0, 4, "geo"), (0, 9, "per"), (0, 9, "per")],
+            "B-per I-per O",
+            {"spans_duplicate": 1, "spans_overlapping": 1},
+        ),
         ([(0, 4, " per ")], "B-per O O", {}),
         ([(0, 4, "O")], "O O O", {}),
     ],
@@ -81,6 +86,13 @@ def test_types_are_renamed_before_they_are_checked() -> None:
     )
     assert record.tags == {"entities": ("B-per", "O", "O")}
     assert counts(report) == {"spans_mapped": 2}
+    assert "unused_map" not in report.as_dict()
+
+
+def test_names_to_rename_that_no_span_has_are_told() -> None:
+    _, report = clean("Anna left Oslo", (0, 4, " per"), map={"entities": {"per": "per", "geo": "geo", "PER": "per"}})
+    assert report.as_dict()["unused_map"] == {"entities": ["PER", "geo"]}
+    assert report.summary().endswith("map of entities met no 'PER', 'geo'")
 
 
 def test_an_unknown_type_drops_the_text_or_is_refused() -> None:

@@ -247,6 +247,15 @@ def test_types_are_renamed_before_they_are_checked() -> None:
     records, report = clean_entries(entries, with_scheme("iob1"), map=names, **COLUMN)
     assert records[0].tags == {"entities": ("B-per", "B-per", "O", "O", "B-geo")}
     assert counts(report) == {"tags_mapped": 4, "sentences_unknown_tag": 1}
+    assert "unused_map" not in report.as_dict()
+
+
+@pytest.mark.parametrize(("tags", "scheme"), [("B-PER O", "iob2"), ("U-PER O", "bilou"), ("PER O", "io")])
+def test_names_to_rename_that_no_tag_has_are_told(tags: str, scheme: str) -> None:
+    names = {"entities": {"PER": "per", "per": "per", "LOC": "geo", "O": "geo"}}
+    _, report = clean_entries([sentence(1, "a b", tags)], with_scheme(scheme), map=names, **COLUMN)
+    assert report.as_dict()["unused_map"] == {"entities": ["LOC", "O", "per"]}
+    assert "; map of entities met no 'LOC', 'O', 'per'" in report.summary()
 
 
 def test_a_corpus_without_entities_says_so_of_each_word() -> None:
@@ -277,6 +286,7 @@ def test_a_sentence_may_have_tags_or_a_label_or_both_but_not_neither() -> None:
     ]
     assert counts(report) == {
         "missing_label": 1,
+        "labels_stripped": 1,
         "sentences_without_words": 1,
         "without_entities": 1,
         "without_sentiment": 1,

@@ -227,6 +227,28 @@ def test_spans_that_do_not_fit_are_counted(tmp_path):
     assert rows == {kind: [number] for number, kind in enumerate(flaws, start=21)}
 
 
+def test_labels_that_are_stripped_and_names_that_rename_nothing_are_told(tmp_path):
+    path = write_csv(tmp_path / "labels.csv", [*labelled(), (sentence(900), " good")])
+    choice = choose_corpus(path, None, {}, None, tmp_path)
+    names = {"label": {"good": "good", "Bad": "bad", "GOOD": "good"}, "other": {"x": "y"}}
+    inspection = inspect_choice(replace(choice, corpus=replace(choice.corpus, map=names)), Settings())
+    assert found(inspection) == {"labels_stripped": 1, "unused_map": 2}
+    assert (finding(inspection, "labels_stripped").severity, finding(inspection, "labels_stripped").rows) == (
+        "info",
+        [42],
+    )
+    unused = finding(inspection, "unused_map")
+    assert (unused.severity, unused.task, unused.examples) == ("warning", "label", ["Bad", "GOOD"])
+
+
+def test_fields_in_quotes_that_are_read_without_are_a_warning(tmp_path):
+    rows = [("they wrote", "good"), ('"open', "bad"), *labelled(), (f'"{sentence(900)}"', "good")]
+    path = tmp_path / "quotes.tsv"
+    path.write_text("\n".join("\t".join(row) for row in [("text", "label"), *rows]))
+    quoted = finding(inspect(path), "fields_in_quotes")
+    assert (quoted.severity, quoted.count, quoted.rows) == ("warning", 1, [44])
+
+
 def test_splits_are_found_and_compared(tmp_path):
     rows = labelled()
     write_csv(tmp_path / "train.csv", rows)

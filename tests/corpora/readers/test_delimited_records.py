@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,21 @@ def test_many_rows_at_once_after_an_odd_one_too(tmp_path: Path) -> None:
     assert [line for chunk in chunks for line in chunk.lines][-1] == 598
     assert [entry.text for entry in entries][100] == 'an "odd" one'
     assert (entries[-1].row, entries[-1].text, len(entries)) == (598, '299\n, "x"', 299)
+
+
+@pytest.mark.parametrize("careful_bytes", [200, 1 << 20])
+def test_fields_in_quotes_are_noted_wherever_they_stand(tmp_path: Path, careful_bytes: int) -> None:
+    path = tmp_path / "a.tsv"
+    rows = [f'x "{n}"\t{n % 2}\n' for n in range(300)]
+    rows[100], rows[150], rows[250] = '"quoted ""inner"" text"\t"1"\n', '"open\t1\n', '"x"\t0\n'
+    path.write_bytes("".join(["text\tlabel\n", *rows]).encode())
+    with small_blocks(100, careful_bytes=careful_bytes, records_at_once=3):
+        source = open_tsv(path, replace(TEXTS, delimiter=None))
+        assert [entry.text for entry in source.entries][100] == '"quoted ""inner"" text"'
+    assert (source.notes.counts, source.notes.first_rows) == (
+        {"fields_in_quotes": 3},
+        {"fields_in_quotes": [102, 102, 252]},
+    )
 
 
 def test_a_field_longer_than_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

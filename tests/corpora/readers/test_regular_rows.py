@@ -35,6 +35,13 @@ def test_quotes_may_be_plain_characters() -> None:
     assert (texts_of(rows), list(rows.lines)) == ([['"a', ""], ['b"c', '"']], [1, 2])
 
 
+@pytest.mark.parametrize(("block", "expected"), [('"a\tb\n', True), ('a\t"b\n', True), ('a\tb\nc"\td "e" f\n', False)])
+def test_plain_quotes_where_fields_begin_are_told(block: str, expected: bool) -> None:
+    rows = regular_rows(block.encode(), TAB, 0)
+    assert rows is not None
+    assert rows.has_leading_quotes is expected
+
+
 def test_a_block_without_a_whole_row_is_left() -> None:
     for block in (b"", b"a,b", b'"a\nb,c\n'):
         assert regular_rows(block, COMMA, 0) is None

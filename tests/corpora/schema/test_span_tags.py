@@ -20,6 +20,8 @@ TEXT = "Anna Kowalska, 12\u00a0Mill-Lane"
         ([(0, 3, "per")], [], {"inside_word": 1}),
         ([(4, 13, "per")], [], {"inside_word": 1}),
         ([(0, 13, "per"), (5, 13, "sur")], [(0, 2, "per")], {"overlapping": 1}),
+        ([(5, 13, "sur"), (0, 4, "loc"), (0, 13, "per")], [(0, 2, "per")], {"overlapping": 2}),
+        ([(0, 4, "loc"), (0, 12, "per")], [(0, 1, "loc")], {"inside_word": 1}),
         ([(0, 4, "per"), (0, 4, "per"), (0, 4, "per")], [(0, 1, "per")], {"duplicate": 2}),
         ([(4, 5, "per"), (3, 3, "per")], [], {"empty": 2}),
         ([(-1, 4, "per"), (5, 99, "per"), (5, 4, "per")], [], {"out_of_range": 3}),

@@ -26,7 +26,8 @@ class CleanReport:
 
     `sources` are by split, or a single one under None, and `source` is the one that is being read; `unit` is what is
     kept or dropped; lengths are in characters for texts and in words for sentences; `names_group` says whether the
-    params name a group column; `schemes` are those that the tags of each task are read in.
+    params name a group column; `unused_map` is what their `map` would rename and nobody has met yet; `schemes` are
+    those that the tags of each task are read in.
     """
 
     sources: Mapping[str | None, Source]
@@ -44,6 +45,7 @@ class CleanReport:
     suspect: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(SUSPICIONS, 0)))
     labels: dict[str, Counter[str]] = field(default_factory=dict)
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
+    unused_map: dict[str, set[str]] = field(default_factory=dict)
     schemes: dict[str, Scheme] = field(default_factory=dict)
     lengths: Counter[int] = field(default_factory=Counter)
 
@@ -93,6 +95,7 @@ class CleanReport:
             "labels": {task: dict(counts) for task, counts in self.labels.items()},
             "rare_labels": {task: list(rare_labels(counts)) for task, counts in self.labels.items()},
             "unknown_labels": {task: dict(_first(counts)) for task, counts in self.unknown.items()},
+            **({"unused_map": unused} if (unused := self._unused_map()) else {}),
             "schemes": dict(self.schemes),
             "length": self._length(),
             "group": self._group(),
@@ -110,6 +113,7 @@ class CleanReport:
             parts.append(f"{self.words:,} words")
         parts += [f"{task} tags read as {scheme}" for task, scheme in self.schemes.items() if scheme != "iob2"]
         parts += [_listed(verb, counts) for verb, counts in (("dropped", self.dropped), ("altered", self.altered))]
+        parts += [f"map of {task} met no {', '.join(map(repr, names))}" for task, names in self._unused_map().items()]
         parts += [_listed("suspect", self.suspect), _listed("noted", self._noted())]
         parts += ["group: absent"] if self._group() == "absent" else []
         if others := self.source.facts.get("other_sheets"):
@@ -121,6 +125,9 @@ class CleanReport:
         for source in self.sources.values():
             noted.update(source.notes.counts)
         return noted
+
+    def _unused_map(self) -> dict[str, list[str]]:
+        return {task: sorted(names) for task, names in self.unused_map.items() if names}
 
     def _group(self) -> object:
         """Whether a group column is named in the params and there (by the source's word, or a record's)."""

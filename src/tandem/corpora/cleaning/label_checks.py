@@ -1,14 +1,22 @@
-"""Reading a record's labels: renamed, then absent, known or not."""
+"""Reading a record's labels: without white space around them, renamed, then absent, known or not."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tandem.corpora.cleaning.clean_report import CleanReport
 from tandem.errors import TandemError
 from tandem.params import Clean, Corpus, Task
+
+
+class KnownLabels(NamedTuple):
+    """Labels by task, and how many of them were altered, and how."""
+
+    labels: dict[str, str]
+    altered: Counter[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +37,13 @@ class LabelChecks:
         labels = {}
         reason = "missing_label"
         for task, allowed in self.allowed.items():
-            found = raw.get(task, "").strip()
+            cell = raw.get(task, "")
+            found = cell.strip()
             if not found:
                 continue
-            label = self.renamed.get(task, {}).get(found, found)
+            if found != cell:
+                self.report.altered["labels_stripped"] += 1
+            label = self._new_name(task, found)
             if label != found:
                 self.report.altered["labels_mapped"] += 1
             if allowed is None or label in allowed:
@@ -45,14 +56,22 @@ class LabelChecks:
         self.report.dropped[reason] += 1
         return None
 
-    def known(self, raw: Mapping[str, str]) -> tuple[dict[str, str], int] | None:
-        """Return what `read` would, and how many labels get another name; None where there is more to count."""
+    def known(self, raw: Mapping[str, str]) -> KnownLabels | None:
+        """Return what `read` would, and what it would count as altered; None where there is more to count."""
         found = {task: stripped for task in self.allowed if (stripped := raw.get(task, "").strip())}
-        labels = {task: self.renamed.get(task, {}).get(name, name) for task, name in found.items()}
+        labels = {task: self._new_name(task, name) for task, name in found.items()}
         allowed = ((label, self.allowed[task]) for task, label in labels.items())
         if not labels or any(names is not None and label not in names for label, names in allowed):
             return None
-        return labels, sum(labels[task] != name for task, name in found.items())
+        n_mapped = sum(labels[task] != name for task, name in found.items())
+        n_stripped = sum(raw[task] != name for task, name in found.items())
+        return KnownLabels(labels, +Counter(labels_mapped=n_mapped, labels_stripped=n_stripped))
+
+    def _new_name(self, task: str, name: str) -> str:
+        names = self.renamed.get(task, {})
+        if name in names:
+            self.report.unused_map[task].discard(name)
+        return names.get(name, name)
 
     def _count_unknown(self, row: int, task: str, label: str) -> None:
         if self.refuses_unknown:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from tandem.corpora.cleaning.clean_report import CleanReport
-from tandem.corpora.cleaning.label_checks import LabelChecks, label_checks
+from tandem.corpora.cleaning.label_checks import KnownLabels, LabelChecks, label_checks
 from tandem.corpora.cleaning.span_checks import SpanChecks, span_checks
 from tandem.corpora.cleaning.text_cleaning import CleanText, is_blank, text_cleaner, unchanged_check
 from tandem.corpora.cleaning.text_edits import MarkedText, marked_text_cleaner, trimmed
@@ -73,22 +73,24 @@ class TextCleaner:
         """Do and count the same for many texts; those with nothing to alter and all labels known take a short way."""
         tasks, groups = tuple(columns.labels), columns.groups or repeat(None)
         rows_labels = zip(*columns.labels.values(), strict=True) if tasks else repeat(())
-        known: dict[tuple[str, ...], tuple[dict[str, str], int] | None] = {}
+        known: dict[tuple[str, ...], KnownLabels | None] = {}
         rows = zip(columns.rows, columns.texts, rows_labels, groups, strict=False)
         for row, text, raw, group in rows:
-            if raw not in known:
-                known[raw] = self.labels.known(dict(zip(tasks, raw, strict=True)))
-            found = known[raw]
-            if found is None or not self.is_unchanged(text):
+            found = None
+            if self.is_unchanged(text):  # else its labels may never be read
+                if raw not in known:
+                    known[raw] = self.labels.known(dict(zip(tasks, raw, strict=True)))
+                found = known[raw]
+            if found is None:
                 labels = dict(zip(tasks, raw, strict=True))
                 record = self.record_of(Entry(row=row, text=text, labels=labels, group=group), split)
                 if record is not None:
                     yield record
                 continue
-            labels, n_mapped = found
+            labels, altered = found
             self.report.rows_in += 1
-            if n_mapped:
-                self.report.altered["labels_mapped"] += n_mapped
+            for change, count in altered.items():
+                self.report.altered[change] += count
             yield Record(row=row, text=text, labels=labels, group=group or None, split=split)
 
     def _tags(self, entry: Entry, original: str, text: str) -> Tags | None:

@@ -55,6 +55,8 @@ class SpanChecks:
         if not found:
             raise TandemError(f"{place}: a span without a type; expected one, such as PERSON. Correct the file")
         kind = self.renamed.get(found, found)
+        if found in self.renamed:
+            self.report.unused_map[self.task].discard(found)
         if self.refuses_unknown and not self._is_known(kind):
             raise TandemError(
                 f"{place}: type {kind!r} is unknown; types allowed: {', '.join(sorted(self.types or ()))}. Correct the "

@@ -74,6 +74,8 @@ class TagChecks:
                 remedy = f", or set tasks.{self.task}.scheme, which is {scheme} here"
                 raise self._refusal(row, f"tag {tag!r}; expected {_EXPECTED[scheme]}", remedy)
             kind = type_of(tag, scheme)
+            if kind in self.renamed:
+                self.report.unused_map[self.task].discard(kind)
             kind = self.renamed.get(kind, kind)
             if self.types is not None and kind not in self.types and kind != "O":
                 self._refuse_unknown(row, tag)

@@ -57,6 +57,11 @@ KINDS: Mapping[str, Kind] = {
     ),
     "near_elsewhere": Kind("warning", "texts nearly the same as one of a corpus before this one"),
     "unseen_labels": Kind("warning", "labels in valid or test that train lacks"),
+    "labels_differ": Kind(
+        "warning",
+        "labels that only this corpus has, or only the one before: rename them by `map`, or list all in tasks.*.labels",
+    ),
+    "unused_map": Kind("warning", "names in `map` that no label or entity type has: in another case, maybe"),
     "rare_labels": Kind("warning", "labels that are rare (below 10, or below 0.5 %)"),
     "mojibake": Kind("warning", "text that looks as if read in a wrong encoding"),
     "edge_space": Kind("warning", "entities with white space at an end: trimmed"),
@@ -68,6 +73,11 @@ KINDS: Mapping[str, Kind] = {
     "spans_duplicate": Kind("warning", "spans given twice: dropped"),
     "span_text_differs": Kind("warning", "spans whose own text is not what stands there: off by some characters?"),
     "errors": Kind("warning", "cells that hold a spreadsheet error: read as empty"),
+    "fields_in_quotes": Kind(
+        "warning",
+        "fields in quotes, which this file is read without, as its first rows do not pair them: if they are not part "
+        "of the text, save it as .csv",
+    ),
     "lone_surrogates": Kind("warning", "broken characters (half of a surrogate pair)"),
     "beyond_max_length": Kind("info", "texts longer than tokenize_align.max_length: read in windows"),
     "unknown_pieces": Kind("info", "texts with characters that the tokenizer does not know ([UNK])"),
@@ -76,6 +86,7 @@ KINDS: Mapping[str, Kind] = {
     "dropped_characters": Kind("info", "texts with characters of clean.drop_characters: deleted"),
     "words_stripped": Kind("info", "words with white space around them: stripped"),
     "labels_mapped": Kind("info", "labels renamed by `map`"),
+    "labels_stripped": Kind("info", "labels with white space around them: stripped"),
     "tags_mapped": Kind("info", "tags renamed by `map`"),
     "spans_mapped": Kind("info", "spans renamed by `map`"),
     "repeated_marks": Kind("info", "sentence marks that stood further up already"),

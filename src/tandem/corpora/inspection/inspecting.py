@@ -83,6 +83,7 @@ class _Inspector:
             source=next(iter(sources.values())),
             unit="sentences" if is_worded else "texts",
             names_group=corpus.group is not None,
+            unused_map={task: set(names) for task, names in corpus.map.items()},
         )
         self._report.labels.update({task: Counter() for task in corpus.kinds()})
         make = make_sentence_cleaner if is_worded else make_text_cleaner

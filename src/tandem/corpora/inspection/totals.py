@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from tandem.corpora.cleaning.clean_report import CleanReport, rare_labels
 from tandem.corpora.inspection.findings import Findings, shown
@@ -14,9 +14,10 @@ from tandem.params import Corpus
 def tell_totals(
     corpus: Corpus, report: CleanReport, tags: Mapping[str, TagWatch], findings: Findings, *, has_spans: Collection[str]
 ) -> None:
-    """Tell of labels that are rare or all there is, of tasks without any, and of a corpus without texts."""
+    """Tell of labels that are rare, never met or all there is, of tasks without any, and of a corpus without texts."""
     for task in report.labels:
         _tell_rare(task, report.labels[task], findings)
+        _tell_unused(task, report.unused_map.get(task, ()), findings)
     for task in corpus.labels:
         counts = report.labels[task]
         if not counts and (report.kept or report.dropped["missing_label"]):
@@ -39,3 +40,8 @@ def tell_totals(
 def _tell_rare(task: str, counts: Counter[str], findings: Findings) -> None:
     for label, count in rare_labels(counts).items():
         findings.add("rare_labels", task=task, example=f"{shown(label)} ({count:,})")
+
+
+def _tell_unused(task: str, names: Iterable[str], findings: Findings) -> None:
+    for name in sorted(names):
+        findings.add("unused_map", task=task, example=shown(name))

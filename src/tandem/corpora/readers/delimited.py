@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -20,6 +21,8 @@ from tandem.errors import TandemError
 from tandem.params import Corpus
 
 CHARACTERS_SHOWN = 60
+
+_IN_QUOTES = re.compile(r'"(?:[^"]++|"")*+"')
 
 _HINT = (
     ". If the file has no header line, name its columns in corpora.*.columns; "
@@ -61,12 +64,14 @@ def _open(path: Path, corpus: Corpus, kind: Literal["csv", "tsv"]) -> Source:
         chunks = chain([under], chunks)
     else:
         chunks = chain([first], chunks)
+    notes = Notes()
     rows = _Rows(
         place=file.place,
         dialect=dialect,
         expected=f"line {line} has" if corpus.columns is None else "corpora.*.columns names",
         width=len(corpus.columns or header),
         chunks=chunks,
+        notes=notes,
     )
     facts = {
         "format": kind,
@@ -81,7 +86,7 @@ def _open(path: Path, corpus: Corpus, kind: Literal["csv", "tsv"]) -> Source:
         header=corpus.columns or tuple(cell.strip() for cell in header),
         read=rows.read,
         facts=facts,
-        notes=Notes(),
+        notes=notes,
         header_row=line,
         hint=_HINT,
     )
@@ -97,16 +102,26 @@ class _Rows:
     expected: str
     width: int
     chunks: Iterator[Records | Rows]
+    notes: Notes
 
     def read(self, columns: Sequence[int]) -> Iterator[Block]:
         """Yield the fields at the positions `columns`."""
         for chunk in self.chunks:
             if isinstance(chunk, Rows):
                 self._check([chunk.lines[0]], [[column[0].as_py() for column in chunk.columns]])  # all are as wide
-                yield Block(chunk.lines, [chunk.columns[column].to_pylist() for column in columns])
+                block = Block(chunk.lines, [chunk.columns[column].to_pylist() for column in columns])
             else:
                 self._check(chunk.lines, chunk.fields)
-                yield Block(chunk.lines, [list(map(itemgetter(column), chunk.fields)) for column in columns])
+                block = Block(chunk.lines, [list(map(itemgetter(column), chunk.fields)) for column in columns])
+            if not self.dialect.is_quoted and (isinstance(chunk, Records) or chunk.has_leading_quotes):
+                self._note_quotes(block)
+            yield block
+
+    def _note_quotes(self, block: Block) -> None:
+        """Note the fields that a reader of quotes would take out of them."""
+        fields = chain.from_iterable(zip(block.rows, column, strict=True) for column in block.columns)
+        for line in sorted([line for line, cell in fields if cell[:1] == '"' and _IN_QUOTES.fullmatch(cell)]):
+            self.notes.add("fields_in_quotes", line)
 
     def _check(self, lines: Sequence[int], fields: list[list[str]]) -> None:
         if set(map(len, fields)) != {self.width}:

@@ -25,12 +25,16 @@ _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 
 
 class Rows(NamedTuple):
-    """Rows as columns of texts, and the lines where they begin; they take `n_lines` lines and `n_bytes` bytes."""
+    """Rows as columns of texts, and the lines where they begin; they take `n_lines` lines and `n_bytes` bytes.
+
+    `has_leading_quotes` says whether a field begins with a quote that is a plain character.
+    """
 
     lines: Sequence[int]
     columns: Sequence[Any]  # of Arrow
     n_lines: int
     n_bytes: int
+    has_leading_quotes: bool
 
 
 class _Marks(NamedTuple):
@@ -70,7 +74,8 @@ def regular_rows(block: bytes, dialect: Dialect, lines_before: int) -> Rows | No
     if len(line_ends) > len(row_ends):
         starts = np.concatenate([[0], row_ends[:-1] + 1])
         lines = (lines_before + 1 + np.searchsorted(line_ends, starts)).tolist()
-    return Rows(lines, columns, len(line_ends), len(codes))
+    has_leading_quotes = not dialect.is_quoted and _has_leading_quotes(codes, ord(dialect.delimiter))
+    return Rows(lines, columns, len(line_ends), len(codes), has_leading_quotes)
 
 
 def _find_marks(block: bytes, dialect: Dialect) -> _Marks | None:
@@ -97,6 +102,11 @@ def _are_sound(marks: _Marks, delimiter: int) -> bool:
     follows = (before == delimiter) | (before == _NEWLINE) | (before == _QUOTE)
     precedes = (after == delimiter) | (after == _NEWLINE) | (after == _RETURN) | (after == _QUOTE)
     return bool(follows.all() and precedes.all())
+
+
+def _has_leading_quotes(codes: Bytes, delimiter: int) -> bool:
+    before = codes[(codes == _QUOTE).nonzero()[0] - 1]  # before the first byte is the last, a row's end
+    return bool(((before == delimiter) | (before == _NEWLINE)).any())
 
 
 def _lone_returns(marks: _Marks, n_before_ends: int) -> Places | None:

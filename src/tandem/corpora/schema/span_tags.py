@@ -53,14 +53,17 @@ def cut_words(text: str) -> Words:
 
 
 def tag_words(text: str, spans: Sequence[Span]) -> TaggedWords:
-    """Cut a text into words and tag them; of two spans that overlap, the one that begins first stands."""
+    """Cut a text into words and tag them.
+
+    Of spans that overlap, the one that begins first stands; of those that begin together, the longest.
+    """
     words, word_starts = cut_words(text)
     starts = {start: position for position, start in enumerate(word_starts)}
     ends = {start + len(word): position for position, (start, word) in enumerate(zip(word_starts, words, strict=True))}
     tags = ["O"] * len(words)
     dropped: Counter[str] = Counter()
     previous: Span | None = None
-    for span in sorted(spans):
+    for span in sorted(spans, key=lambda span: (span.start, -span.end, span.kind)):
         reason = _flaw(span, text, previous)
         if reason is None and (span.start not in starts or span.end not in ends):
             reason = "inside_word"
