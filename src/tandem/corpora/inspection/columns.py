@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tandem.corpora.readers.formats import detect_format
 from tandem.corpora.readers.json_layouts import Layout, find_layout
 from tandem.corpora.readers.json_records import LINES_SUFFIXES
 from tandem.corpora.readers.json_streams import read_lines, read_values
+from tandem.corpora.readers.packed_layouts import unpacked
+from tandem.corpora.readers.parallel_files import PACKED_ENDINGS
 from tandem.corpora.readers.text_files import TextFile, open_text
 from tandem.corpora.readers.workbook_files import check_workbook
 from tandem.corpora.readers.xlsx_fallback import read_rows
@@ -48,6 +51,11 @@ def find_columns(path: Path, corpus: Corpus, known: Sequence[str]) -> Columns:
 
     Raises `TandemError` if the file cannot be read, or its format cannot be told.
     """
+    with unpacked(path, corpus) as plain:
+        return _columns(plain, corpus, known)
+
+
+def _columns(path: Path, corpus: Corpus, known: Sequence[str]) -> Columns:
     name = corpus.format if corpus.format != "auto" else _format_of(path, corpus, known)
     if name == "xlsx":
         return Columns(format=name, values=dict.fromkeys(_sheet_header(path), ()))
@@ -59,9 +67,12 @@ def find_columns(path: Path, corpus: Corpus, known: Sequence[str]) -> Columns:
     if name in ("conll", "conllu"):
         return Columns(format=name, values=dict.fromkeys(_comment_keys(open_text(path, corpus.encoding), name), ()))
     if name == "parallel":
-        found = (name for name in PARALLEL_NAMES if (path / name).is_file() or Path(f"{path}.{name}").is_file())
-        return Columns(format=name, values=dict.fromkeys(found, ()))
+        return Columns(format=name, values=dict.fromkeys(filter(partial(_has_file, path), PARALLEL_NAMES), ()))
     return Columns(format=name, values={})
+
+
+def _has_file(path: Path, name: str) -> bool:
+    return any(Path(f"{path}{part}{name}{ending}").is_file() for part in "/." for ending in ("", *PACKED_ENDINGS))
 
 
 def _format_of(path: Path, corpus: Corpus, known: Sequence[str]) -> str:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from tandem.corpora.readers.entries import Entry, Notes, Source
 from tandem.corpora.readers.text_files import TextFile, open_text
+from tandem.corpora.readers.unpacked_files import find_packing
 from tandem.errors import TandemError
 from tandem.params import Corpus
 
 SUFFIX = ".txt"
+PACKED_SUFFIXES = (f"{SUFFIX}.gz", f"{SUFFIX}.zip")
 NAMES_LISTED = 10
 
 _NUMBER = re.compile("([0-9]+)")
@@ -24,8 +26,9 @@ def open_folders(path: Path, corpus: Corpus) -> Source:
     """Open the texts of a folder; each is labelled, for the corpus's first label task, by the name of its folder.
 
     Classes come in the order of their names, files in natural order (`2.txt` before `10.txt`). Hidden files are
-    passed over; files without the suffix `.txt` and folders inside a class's folder are passed over and noted.
-    Raises `TandemError` if there is no such folder, it holds no texts, or one of them cannot be read.
+    passed over; files without the suffix `.txt` (packed: `.txt.gz`, `.txt.zip`) and folders inside a class's folder
+    are passed over and noted. Raises `TandemError` if there is no such folder, it holds no texts, or one of them
+    cannot be read.
     """
     if len(corpus.labels) != 1 or corpus.words is not None or corpus.tags or corpus.spans:
         raise TandemError(
@@ -35,7 +38,7 @@ def open_folders(path: Path, corpus: Corpus) -> Source:
     notes = Notes()
     try:
         classes = _classes(path, notes.counts)
-        first = next((file for files in classes.values() for file in files if file.stat().st_size), None)
+        first = next((file for files in classes.values() for file in files if not _is_empty(file)), None)
     except OSError as error:
         raise _unreadable(Path(error.filename or path), error) from error
     if first is None:
@@ -55,7 +58,7 @@ def _entries(classes: Mapping[str, Sequence[Path]], encoding: str, corpus: Corpu
     labelled = ((name, file) for name, files in classes.items() for file in files)
     for row, (name, file) in enumerate(labelled, start=1):
         text = ""
-        if _size(file):
+        if not _is_empty(file):
             opened = _opened(file, corpus)
             with opened.stream() as stream:
                 text = stream.read()
@@ -68,9 +71,17 @@ def _opened(file: Path, corpus: Corpus) -> TextFile:
     return open_text(file, corpus.encoding)
 
 
-def _size(file: Path) -> int:
+def is_text_name(name: str) -> bool:
+    """Say whether a file of that name is one of a class's texts."""
+    return name.lower().endswith((SUFFIX, *PACKED_SUFFIXES))
+
+
+def _is_empty(file: Path) -> bool:
+    if file.name.lower().endswith(PACKED_SUFFIXES):
+        with find_packing(file).open() as content:
+            return not content.read(1)
     try:
-        return file.stat().st_size
+        return not file.stat().st_size
     except OSError as error:
         raise _unreadable(file, error) from error
 
@@ -84,7 +95,7 @@ def _classes(path: Path, counts: Counter[str]) -> dict[str, list[Path]]:
     for folder in folders:
         _check_name(folder)
         inside = _children(folder)
-        files = [file for file in inside if file.suffix.lower() == SUFFIX and _is_text(file)]
+        files = [file for file in inside if is_text_name(file.name) and _is_text(file)]
         n_folders = sum(file.is_dir() for file in inside)
         if not files and n_folders:
             raise TandemError(

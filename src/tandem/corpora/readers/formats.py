@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +14,12 @@ from tandem.corpora.readers.delimited import open_csv, open_tsv
 from tandem.corpora.readers.delimiters import find_dialect, has_columns
 from tandem.corpora.readers.entries import Source
 from tandem.corpora.readers.json_records import open_json
-from tandem.corpora.readers.parallel_files import open_parallel
+from tandem.corpora.readers.packed_layouts import unpack, unpacked
+from tandem.corpora.readers.parallel_files import PACKED_ENDINGS, common_names, open_parallel
 from tandem.corpora.readers.text_files import TextFile, open_text
-from tandem.corpora.readers.unpacked_files import DAMAGES
 from tandem.corpora.readers.white_space import split_white
 from tandem.corpora.readers.wikiner import open_wikiner
+from tandem.corpora.readers.workbook_files import is_workbook
 from tandem.corpora.readers.xlsx import open_xlsx
 from tandem.errors import TandemError
 from tandem.params import Corpus
@@ -55,7 +55,6 @@ _JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[{\]])")
 _CONLLU_ROW = re.compile(r"[0-9]+(?:[-.][0-9]+)?(?:\t[^\t]*){9}")
 _WIKINER_WORD = re.compile(r".+\|[^|\s]+\|[^|\s]+")
 _NO_WORD = re.compile(r"# |-DOCSTART-")
-_COMPOUND_FILE = bytes.fromhex("d0cf11e0")
 
 
 def open_source(path: Path, corpus: Corpus) -> Source:
@@ -63,8 +62,11 @@ def open_source(path: Path, corpus: Corpus) -> Source:
 
     Raises `TandemError` if the format cannot be told, and as the format's reader does.
     """
-    name = detect_format(path, corpus) if corpus.format == "auto" else corpus.format
-    return FORMATS[name](path, corpus)
+    folder = unpack(path, corpus)
+    if folder is None:
+        return _open(path, corpus)
+    with folder.naming():
+        return folder.named(_open(folder.path, corpus))
 
 
 def detect_format(path: Path, corpus: Corpus) -> str:
@@ -72,11 +74,21 @@ def detect_format(path: Path, corpus: Corpus) -> str:
 
     Raises `TandemError` if nothing lies there, it cannot be read, or no format fits.
     """
+    with unpacked(path, corpus) as plain:
+        return _detect(plain, corpus)
+
+
+def _open(path: Path, corpus: Corpus) -> Source:
+    name = _detect(path, corpus) if corpus.format == "auto" else corpus.format
+    return FORMATS[name](path, corpus)
+
+
+def _detect(path: Path, corpus: Corpus) -> str:
     if _are_parallel(path, corpus):
         return "parallel"
     if path.is_dir():
         return "folders"
-    if path.suffix.lower() in _WORKBOOKS or _is_workbook(path):
+    if path.suffix.lower() in _WORKBOOKS or is_workbook(path):
         return "xlsx"
     file = open_text(path, corpus.encoding)
     with file.stream() as stream:
@@ -90,29 +102,11 @@ def detect_format(path: Path, corpus: Corpus) -> str:
 
 
 def _are_parallel(path: Path, corpus: Corpus) -> bool:
-    text = corpus.text if isinstance(corpus.text, tuple) else (corpus.text,)
-    fields = [*text, corpus.words, *corpus.labels.values(), *corpus.tags.values()]
-    names = {"seq.in", *(field for field in fields if isinstance(field, str))}
+    names = [f"{name}{ending}" for name in common_names(corpus) for ending in ("", *PACKED_ENDINGS)]
     try:
-        files = (Path(f"{path}{part}{name}{packed}") for name in names for part in "/." for packed in ("", ".gz"))
-        return any(file.is_file() for file in files)
+        return any(Path(f"{path}{part}{name}").is_file() for name in names for part in "/.")
     except OSError as error:
         raise TandemError(f"cannot read {path}: {error.strerror}; check its permissions") from error
-
-
-def _is_workbook(path: Path) -> bool:
-    """Say whether an office program wrote it; files that cannot be read are left to `open_text` to complain about."""
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as handle:
-            signature = handle.read(4)
-        if not signature.startswith(b"PK"):
-            return signature == _COMPOUND_FILE
-        with zipfile.ZipFile(path) as archive:
-            return any(name == "[Content_Types].xml" or name.startswith("xl/") for name in archive.namelist())
-    except (OSError, *DAMAGES):
-        return False
 
 
 def _unmistakable(head: str, lines: Sequence[str]) -> str | None:

@@ -12,8 +12,10 @@ from tandem.corpora.readers.text_files import TextFile, open_text
 from tandem.corpora.readers.white_space import split_white
 from tandem.errors import TandemError
 from tandem.params import Corpus
+from tandem.params.schema import FieldName
 
 NAMES_LISTED = 10
+PACKED_ENDINGS = (".gz", ".zip")
 
 
 def open_parallel(path: Path, corpus: Corpus) -> Source:
@@ -24,7 +26,7 @@ def open_parallel(path: Path, corpus: Corpus) -> Source:
     """
     if corpus.spans or corpus.sentence is not None:
         raise TandemError(f"{path}: for parallel files corpora.*.sentence must be null and corpora.*.spans left out")
-    texts = corpus.text if isinstance(corpus.text, tuple) else (corpus.text,)
+    texts = _texts(corpus)
     fields = [*texts, corpus.words, *corpus.labels.values(), *corpus.tags.values(), corpus.group]
     files = {
         str(name): open_text(_find(path, str(name)), corpus.encoding)
@@ -37,15 +39,37 @@ def open_parallel(path: Path, corpus: Corpus) -> Source:
     return Source(
         place=first.place,
         unit="line",
-        facts={"format": "parallel", **first.facts, "files": {name: file.place for name, file in files.items()}},
+        facts={
+            "format": "parallel",
+            **first.facts,
+            "encoding": _encoding(files),
+            "files": {name: file.place for name, file in files.items()},
+        },
         entries=reader.entries(notes),
         notes=notes,
     )
 
 
+def common_names(corpus: Corpus) -> set[str]:
+    """The names of files by which parallel files are recognised: those that the fields name, and `seq.in`."""
+    fields = [*_texts(corpus), corpus.words, *corpus.labels.values(), *corpus.tags.values()]
+    return {"seq.in", *(field for field in fields if isinstance(field, str))}
+
+
+def _texts(corpus: Corpus) -> Sequence[FieldName | None]:
+    return corpus.text if isinstance(corpus.text, tuple) else (corpus.text,)
+
+
+def _encoding(files: Mapping[str, TextFile]) -> str | Mapping[str, str]:
+    """The encoding of all files, or each file's where they differ."""
+    encodings = {name: file.encoding for name, file in files.items()}
+    first, *others = set(encodings.values())
+    return encodings if others else first
+
+
 def _find(path: Path, name: str) -> Path:
     plain = [path / name, Path(f"{path}.{name}"), Path(f"{path}{name}")]
-    candidates = [*plain, *(Path(f"{candidate}.gz") for candidate in plain)]
+    candidates = [Path(f"{candidate}{ending}") for ending in ("", *PACKED_ENDINGS) for candidate in plain]
     try:
         for candidate in candidates:
             if candidate.is_file():

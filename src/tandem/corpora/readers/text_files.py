@@ -139,13 +139,18 @@ def open_text(path: Path, encoding: str | None) -> TextFile:
     packed = find_packing(path)
     with packed.open() as content:
         sample = io.BufferedReader(content).read(SAMPLE_BYTES + 1)
-    if sample.startswith(_ARCHIVES) or sample[_TAR_MARK] == b"ustar":
-        raise TandemError(
-            f"{packed.place} holds another archive or a workbook; unpack it and name the file (or the folder) in "
-            "`corpora.*.path`"
-        )
+    check_no_archive(sample, packed.place)
     is_whole = len(sample) <= SAMPLE_BYTES
     found, mark_bytes = find_encoding(sample[:SAMPLE_BYTES], is_whole=is_whole, named=encoding)
     if len(sample) == mark_bytes:
         raise TandemError(f"{packed.place} is empty; expected text: copy or download it again")
     return TextFile(packed=packed, encoding=found, mark_bytes=mark_bytes)
+
+
+def check_no_archive(sample: bytes, place: str) -> None:
+    """Raise `TandemError` if what begins so is an archive or a workbook."""
+    if sample.startswith(_ARCHIVES) or sample[_TAR_MARK] == b"ustar":
+        raise TandemError(
+            f"{place} holds another archive or a workbook; unpack it and name the file (or the folder) in "
+            "`corpora.*.path`"
+        )

@@ -9,29 +9,21 @@ import codecs
 import gzip
 import io
 import stat
-import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
-from lzma import LZMAError
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, Literal
 
+from tandem.corpora.readers.zip_members import DAMAGES, damaged, only_member, unreadable
 from tandem.errors import TandemError
 
 MOST_BYTES = 1 << 30
 MOST_TIMES = 200
 """An archive is refused that unpacks to more than `MOST_BYTES` and to more than `MOST_TIMES` its own size."""
-MEMBERS_LISTED = 10
 
 Compression = Literal["gzip", "zip"]
 
 _SIGNATURES: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
-DAMAGES = (
-    *(zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, LZMAError, struct.error),
-    *(EOFError, NotImplementedError, OverflowError, ValueError),
-)
-"""What the modules of the standard library raise for a broken archive."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +42,12 @@ class PackedFile:
     def open(self, *, skipped: int = 0, checks: TextChecks | None = None) -> UnpackedBytes:
         """Open at byte `skipped`; all that is read from there must pass the checks."""
         try:
-            most = max(MOST_BYTES, MOST_TIMES * self.path.stat().st_size) if self.compression else None
+            most = most_bytes(self.path) if self.compression else None
             file = _opened(self)
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
         except DAMAGES as error:
-            raise _damaged(self.place, error) from error
+            raise damaged(self.place, error) from error
         content = UnpackedBytes(file, self.place, most)
         content.read(skipped)
         content.checks = checks
@@ -65,9 +57,15 @@ class PackedFile:
 def find_packing(path: Path) -> PackedFile:
     """Tell from its bytes whether the file at `path` is compressed.
 
-    Raises `TandemError` if it is missing, no file or not readable, and for a zip archive that is damaged, locked by
-    a password, or does not hold exactly one file under a harmless name.
+    Raises `TandemError` as `find_compression` does, and for a zip archive that is damaged, locked by a password, or
+    does not hold exactly one file under a harmless name.
     """
+    compression = find_compression(path)
+    return PackedFile(path=path, compression=compression, member=only_member(path) if compression == "zip" else None)
+
+
+def find_compression(path: Path) -> Compression | None:
+    """Tell how the file at `path` is compressed; raises `TandemError` if it is missing, no file or not readable."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
@@ -76,15 +74,14 @@ def find_packing(path: Path) -> PackedFile:
     except FileNotFoundError:
         raise TandemError(f"{path} is missing: put the file there, or set `corpora.*.path` in params.yaml") from None
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     except ValueError as error:
         raise TandemError(f"{str(path)!r} is no path ({error}); correct `corpora.*.path` in params.yaml") from error
     if stat.S_ISDIR(mode):
         raise TandemError(f"{path} is a folder; expected a file: name one of its files in `corpora.*.path`")
     if not stat.S_ISREG(mode):
         raise TandemError(f"{path} is a device or a pipe; expected a regular file: save its content first")
-    compression = next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), None)
-    return PackedFile(path=path, compression=compression, member=_only_member(path) if compression == "zip" else None)
+    return next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), None)
 
 
 def _opened(packed: PackedFile) -> IO[bytes] | gzip.GzipFile:
@@ -96,35 +93,17 @@ def _opened(packed: PackedFile) -> IO[bytes] | gzip.GzipFile:
         return archive.open(packed.member)  # keeps the archive's file open until it is closed itself
 
 
-def _only_member(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir() and "__MACOSX" not in info.filename]
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except DAMAGES as error:
-        raise _damaged(str(path), error) from error
-    names = [member.filename for member in members]
-    if len(names) != 1:
-        listed = ", ".join(map(repr, names[:MEMBERS_LISTED])) + (", ..." if len(names) > MEMBERS_LISTED else "")
-        raise TandemError(
-            f"{path} is a zip archive of {len(names)} files{': ' if names else ''}{listed}; expected exactly one. "
-            "Unpack it and name the file (or the folder) in `corpora.*.path`"
-        )
-    name = PurePosixPath(names[0].replace("\\", "/"))
-    if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
-        raise TandemError(f"{path} holds a file under the path {names[0]!r}, which leads out of the archive; refused")
-    if members[0].flag_bits & 1:
-        raise TandemError(f"{path} is protected by a password; unpack it and name the file in `corpora.*.path`")
-    return names[0]
+def most_bytes(path: Path) -> int:
+    """Return how many bytes the archive at `path` may unpack to."""
+    return max(MOST_BYTES, MOST_TIMES * path.stat().st_size)
 
 
-def _unreadable(path: Path, error: OSError) -> TandemError:
-    return TandemError(f"cannot read {path}: {error.strerror or error}; check its permissions")
-
-
-def _damaged(place: str, reason: object) -> TandemError:
-    return TandemError(f"{place} is truncated or damaged ({reason}); copy or download it again")
+def too_large(place: str, most: int) -> TandemError:
+    """Return the error for an archive that unpacks to more."""
+    return TandemError(
+        f"{place} unpacks to more than {most:,} bytes, {MOST_TIMES} times its own size or more; if that is no mistake, "
+        "unpack it and name the file (or the folder) in `corpora.*.path`"
+    )
 
 
 class UnpackedBytes(io.RawIOBase):
@@ -152,15 +131,12 @@ class UnpackedBytes(io.RawIOBase):
         try:
             chunk = self._file.read(size)
         except DAMAGES as error:
-            raise _damaged(self._place, error) from error
+            raise damaged(self._place, error) from error
         except OSError as error:
             raise TandemError(f"cannot read {self._place}: {error.strerror or error}") from error
         self._n_bytes += len(chunk)
         if self._most_bytes is not None and self._n_bytes > self._most_bytes:
-            raise TandemError(
-                f"{self._place} unpacks to more than {self._most_bytes:,} bytes, {MOST_TIMES} times its own size or "
-                "more; if that is no mistake, unpack it and name the file in `corpora.*.path`"
-            )
+            raise too_large(self._place, self._most_bytes)
         if self.checks is not None:
             self.checks.decode(chunk)
         return chunk
