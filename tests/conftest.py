@@ -1,3 +1,5 @@
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,14 @@ ROOT = Path(__file__).parent.parent
 torch.set_num_threads(1)  # tests run side by side
 settings.register_profile("tandem", deadline=None)  # how long a case takes says more of the machine
 settings.load_profile("tandem")
+
+
+@pytest.fixture
+def heeding_interrupts() -> Iterator[None]:
+    """A test run in the background of a shell ignores Ctrl-C, and so would its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -146,14 +146,6 @@ def test_whoever_has_enough_may_hang_up(trained):  # noqa: F811
     assert process.returncode == 0
 
 
-@pytest.fixture
-def heeding_interrupts():
-    """A test run in the background of a shell ignores Ctrl-C, and so would its children."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("heeding_interrupts")
 def test_an_interrupt_ends_it_quietly(trained):  # noqa: F811

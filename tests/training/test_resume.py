@@ -113,6 +113,7 @@ def test_a_signal_ends_a_run_with_a_checkpoint(
     assert Checkpoints(tmp_path, kept=2).latest().step == 4
 
 
+@pytest.mark.usefixtures("heeding_interrupts")
 def test_a_second_wish_ends_a_run_at_once(model, train_examples, valid_examples, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(interruption, "ECHO_SECONDS", 0.0)
     monkeypatch.setattr(Progress, "after_step", lambda *_: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])
