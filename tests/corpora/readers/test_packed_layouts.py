@@ -20,7 +20,7 @@ from tandem.corpora.inspection.inspecting import inspect_choice
 from tandem.corpora.inspection.settings import Settings
 from tandem.corpora.readers import unpacked_files, workbook_files
 from tandem.corpora.readers.entries import Entry, Source, one_by_one
-from tandem.corpora.readers.formats import detect_format, open_source
+from tandem.corpora.readers.formats import open_source
 from tandem.errors import TandemError
 from tandem.params import Corpus
 from tests.corpora.workbooks import save_sheet_xml, save_workbook
@@ -91,7 +91,7 @@ def test_class_folders_in_an_archive(tmp_path: Path, temporary: Path, within: st
     assert source.notes == plain.notes
     assert source.facts == {**plain.facts, "compression": "zip"}
     assert source.place == f"{path}!{within}".rstrip("/!")
-    assert detect_format(path, TEXTS) == "folders"
+    assert open_source(path, TEXTS).facts["format"] == "folders"
 
 
 @pytest.mark.parametrize("within", ["", "snips/train/"])
@@ -104,7 +104,7 @@ def test_parallel_files_in_an_archive(tmp_path: Path, temporary: Path, within: s
     assert source.facts == {"format": "parallel", "encoding": "utf-8", "compression": "zip"} | {
         "files": {name: files[name] for name in source.facts["files"]}
     }
-    assert (source.place, detect_format(path, WORDS)) == (files["seq.in"], "parallel")
+    assert (source.place, open_source(path, WORDS).facts["format"]) == (files["seq.in"], "parallel")
 
 
 @pytest.mark.parametrize("format_", ["auto", "xlsx"])
@@ -123,7 +123,7 @@ def test_a_packed_workbook(tmp_path: Path, temporary: Path, name: str, format_: 
     assert source.pieces is not None
     assert list(one_by_one(source.pieces)) == list(expected.entries)
     assert list(temporary.iterdir()) == []
-    assert detect_format(path, TEXTS) == "xlsx"
+    assert open_source(path, TEXTS).facts["format"] == "xlsx"
 
 
 def test_packed_texts_in_class_folders(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tandem.corpora.cleaning.suspicions import SUSPICIONS
 from tandem.corpora.readers.entries import Source
 from tandem.corpora.schema.records import Record
 from tandem.corpora.schema.tag_schemes import Scheme
+from tandem.params import Corpus
 
 LABELS_LISTED = 10
 RARE_BELOW = 10
@@ -20,20 +21,37 @@ _OWN_FACTS = ("sheet", "other_sheets", "engine")
 """Facts of a workbook that stand among the metrics themselves."""
 
 
+class Renaming:
+    """New names of labels or entity types, by the old ones, of which `unmet` have not come by yet."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self.unmet = set(names)
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def __call__(self, name: str) -> str:
+        """Return the new name, or the old one if it keeps that."""
+        self.unmet.discard(name)
+        return self._names.get(name, name)
+
+
 @dataclass(kw_only=True)
 class CleanReport:
     """Counts that grow while records are read, complete when the last one is.
 
     `sources` are by split, or a single one under None, and `source` is the one that is being read; `unit` is what is
     kept or dropped; lengths are in characters for texts and in words for sentences; `names_group` says whether the
-    params name a group column; `unused_map` is what their `map` would rename and nobody has met yet; `schemes` are
-    those that the tags of each task are read in.
+    params name a group column; `renamings` are by task what their `map` says; `schemes` are those that the tags of
+    each task are read in.
     """
 
     sources: Mapping[str | None, Source]
     source: Source
     unit: Literal["texts", "sentences"]
     names_group: bool
+    renamings: Mapping[str, Renaming]
     rows_in: int = 0
     kept: int = 0
     kept_by_split: Counter[str] = field(default_factory=Counter)
@@ -45,9 +63,20 @@ class CleanReport:
     suspect: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(SUSPICIONS, 0)))
     labels: dict[str, Counter[str]] = field(default_factory=dict)
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
-    unused_map: dict[str, set[str]] = field(default_factory=dict)
     schemes: dict[str, Scheme] = field(default_factory=dict)
     lengths: Counter[int] = field(default_factory=Counter)
+
+    @classmethod
+    def begun(cls, sources: Mapping[str | None, Source], corpus: Corpus) -> CleanReport:
+        """The report of a corpus of which nothing has been read."""
+        return cls(
+            sources=sources,
+            source=next(iter(sources.values())),
+            unit="texts" if corpus.words is None else "sentences",
+            names_group=corpus.group is not None,
+            renamings={task: Renaming(corpus.map.get(task, {})) for task in corpus.kinds()},
+            labels={task: Counter() for task in corpus.kinds()},
+        )
 
     def at(self, row: int) -> str:
         """A place in the source that is being read, for messages."""
@@ -95,7 +124,7 @@ class CleanReport:
             "labels": {task: dict(counts) for task, counts in self.labels.items()},
             "rare_labels": {task: list(rare_labels(counts)) for task, counts in self.labels.items()},
             "unknown_labels": {task: dict(_first(counts)) for task, counts in self.unknown.items()},
-            **({"unused_map": unused} if (unused := self._unused_map()) else {}),
+            **({"unused_map": unused} if (unused := self.unused_map()) else {}),
             "schemes": dict(self.schemes),
             "length": self._length(),
             "group": self._group(),
@@ -105,6 +134,10 @@ class CleanReport:
             **self._facts(),
         }
 
+    def unused_map(self) -> dict[str, list[str]]:
+        """What the params' `map` would rename and nobody has met, by task."""
+        return {task: sorted(renaming.unmet) for task, renaming in self.renamings.items() if renaming.unmet}
+
     def summary(self) -> str:
         """Return one line: rows in, kept, dropped and altered by reason."""
         parts = [f"{self.rows_in:,} {self.source.unit}s, {self.kept:,} {self.unit} kept"]
@@ -113,7 +146,7 @@ class CleanReport:
             parts.append(f"{self.words:,} words")
         parts += [f"{task} tags read as {scheme}" for task, scheme in self.schemes.items() if scheme != "iob2"]
         parts += [_listed(verb, counts) for verb, counts in (("dropped", self.dropped), ("altered", self.altered))]
-        parts += [f"map of {task} met no {', '.join(map(repr, names))}" for task, names in self._unused_map().items()]
+        parts += [f"map of {task} met no {', '.join(map(repr, names))}" for task, names in self.unused_map().items()]
         parts += [_listed("suspect", self.suspect), _listed("noted", self._noted())]
         parts += ["group: absent"] if self._group() == "absent" else []
         if others := self.source.facts.get("other_sheets"):
@@ -125,9 +158,6 @@ class CleanReport:
         for source in self.sources.values():
             noted.update(source.notes.counts)
         return noted
-
-    def _unused_map(self) -> dict[str, list[str]]:
-        return {task: sorted(names) for task, names in self.unused_map.items() if names}
 
     def _group(self) -> object:
         """Whether a group column is named in the params and there (by the source's word, or a record's)."""

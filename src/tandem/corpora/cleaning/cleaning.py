@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -38,16 +37,8 @@ def clean_sources(
     sources: Mapping[str | None, Source], corpus: Corpus, tasks: Mapping[str, Task], rules: Clean
 ) -> tuple[Iterator[Record], CleanReport]:
     """Clean sources that are open already, by the split that they are; a single one that is none under None."""
-    is_worded = corpus.words is not None
-    report = CleanReport(
-        sources=sources,
-        source=next(iter(sources.values())),
-        unit="sentences" if is_worded else "texts",
-        names_group=corpus.group is not None,
-        unused_map={task: set(names) for task, names in corpus.map.items()},
-    )
-    report.labels.update({task: Counter() for task in corpus.kinds()})
-    make_cleaner = make_sentence_cleaner if is_worded else make_text_cleaner
+    report = CleanReport.begun(sources, corpus)
+    make_cleaner = make_text_cleaner if corpus.words is None else make_sentence_cleaner
     cleaner = make_cleaner(corpus, tasks, rules, report)
     unguessed = []
     for task in corpus.tags:

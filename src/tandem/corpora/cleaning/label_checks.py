@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tandem.corpora.cleaning.clean_report import CleanReport
+from tandem.corpora.cleaning.clean_report import CleanReport, Renaming
 from tandem.errors import TandemError
 from tandem.params import Clean, Corpus, Task
 
@@ -24,7 +24,7 @@ class LabelChecks:
     """The labels that each task of a corpus allows (None: any), and those that get another name before."""
 
     allowed: Mapping[str, tuple[str, ...] | None]
-    renamed: Mapping[str, Mapping[str, str]]
+    renamed: Mapping[str, Renaming]
     refuses_unknown: bool
     report: CleanReport
 
@@ -43,7 +43,7 @@ class LabelChecks:
                 continue
             if found != cell:
                 self.report.altered["labels_stripped"] += 1
-            label = self._new_name(task, found)
+            label = self.renamed[task](found)
             if label != found:
                 self.report.altered["labels_mapped"] += 1
             if allowed is None or label in allowed:
@@ -59,19 +59,13 @@ class LabelChecks:
     def known(self, raw: Mapping[str, str]) -> KnownLabels | None:
         """Return what `read` would, and what it would count as altered; None where there is more to count."""
         found = {task: stripped for task in self.allowed if (stripped := raw.get(task, "").strip())}
-        labels = {task: self._new_name(task, name) for task, name in found.items()}
+        labels = {task: self.renamed[task](name) for task, name in found.items()}
         allowed = ((label, self.allowed[task]) for task, label in labels.items())
         if not labels or any(names is not None and label not in names for label, names in allowed):
             return None
         n_mapped = sum(labels[task] != name for task, name in found.items())
         n_stripped = sum(raw[task] != name for task, name in found.items())
         return KnownLabels(labels, +Counter(labels_mapped=n_mapped, labels_stripped=n_stripped))
-
-    def _new_name(self, task: str, name: str) -> str:
-        names = self.renamed.get(task, {})
-        if name in names:
-            self.report.unused_map[task].discard(name)
-        return names.get(name, name)
 
     def _count_unknown(self, row: int, task: str, label: str) -> None:
         if self.refuses_unknown:
@@ -89,7 +83,7 @@ def label_checks(corpus: Corpus, tasks: Mapping[str, Task], rules: Clean, report
         report.altered["labels_mapped"] = 0
     return LabelChecks(
         allowed={task: tasks[task].labels for task in corpus.labels},
-        renamed=corpus.map,
+        renamed=report.renamings,
         refuses_unknown=rules.unknown_label == "error",
         report=report,
     )

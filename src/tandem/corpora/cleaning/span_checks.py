@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tandem.corpora.cleaning.clean_report import CleanReport
+from tandem.corpora.cleaning.clean_report import CleanReport, Renaming
 from tandem.corpora.cleaning.tag_checks import types_of
 from tandem.corpora.cleaning.text_edits import trimmed
 from tandem.corpora.schema.span_tags import Span
@@ -23,7 +23,7 @@ class SpanChecks:
 
     task: str
     types: frozenset[str] | None
-    renamed: Mapping[str, str]
+    renamed: Renaming
     refuses_unknown: bool
     report: CleanReport
 
@@ -54,9 +54,7 @@ class SpanChecks:
         place = f"{self.report.at(row)}, characters {span.start} to {span.end}"
         if not found:
             raise TandemError(f"{place}: a span without a type; expected one, such as PERSON. Correct the file")
-        kind = self.renamed.get(found, found)
-        if found in self.renamed:
-            self.report.unused_map[self.task].discard(found)
+        kind = self.renamed(found)
         if self.refuses_unknown and not self._is_known(kind):
             raise TandemError(
                 f"{place}: type {kind!r} is unknown; types allowed: {', '.join(sorted(self.types or ()))}. Correct the "
@@ -74,7 +72,7 @@ def span_checks(corpus: Corpus, tasks: Mapping[str, Task], rules: Clean, report:
         SpanChecks(
             task=task,
             types=types_of(tasks[task]),
-            renamed=corpus.map.get(task, {}),
+            renamed=report.renamings[task],
             refuses_unknown=rules.unknown_tag == "error",
             report=report,
         )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tandem.corpora.cleaning.clean_report import CleanReport
+from tandem.corpora.cleaning.clean_report import CleanReport, Renaming
 from tandem.corpora.schema.tag_schemes import Scheme, illegal_places, malformed, to_iob2, type_of
 from tandem.errors import TandemError
 from tandem.params import Clean, Corpus, Task
@@ -29,7 +29,7 @@ class TagChecks:
     task: str
     column: str | int
     types: frozenset[str] | None
-    renamed: Mapping[str, str]
+    renamed: Renaming
     rules: Clean
     report: CleanReport
     familiar: set[str] = field(default_factory=lambda: {"O"})
@@ -73,10 +73,7 @@ class TagChecks:
             if malformed(tag, scheme):
                 remedy = f", or set tasks.{self.task}.scheme, which is {scheme} here"
                 raise self._refusal(row, f"tag {tag!r}; expected {_EXPECTED[scheme]}", remedy)
-            kind = type_of(tag, scheme)
-            if kind in self.renamed:
-                self.report.unused_map[self.task].discard(kind)
-            kind = self.renamed.get(kind, kind)
+            kind = self.renamed(type_of(tag, scheme))
             if self.types is not None and kind not in self.types and kind != "O":
                 self._refuse_unknown(row, tag)
                 unknown[kind] += 1
@@ -86,7 +83,7 @@ class TagChecks:
         return not unknown
 
     def _with_new_names(self, tags: Sequence[str]) -> tuple[str, ...]:
-        kinds = [self.renamed.get(tag[2:], tag[2:]) for tag in tags]
+        kinds = [self.renamed(tag[2:]) for tag in tags]
         named = tuple(
             tag if tag == "O" else "O" if kind == "O" else tag[:2] + kind for tag, kind in zip(tags, kinds, strict=True)
         )
@@ -123,7 +120,7 @@ def tag_checks(corpus: Corpus, tasks: Mapping[str, Task], rules: Clean, report: 
             task=task,
             column=column,
             types=types_of(tasks[task]),
-            renamed=corpus.map.get(task, {}),
+            renamed=report.renamings[task],
             rules=rules,
             report=report,
         )

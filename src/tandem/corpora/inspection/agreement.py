@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from tandem.corpora.inspection.choice import Choice
-from tandem.corpora.inspection.findings import Findings, Severity, shown
+from tandem.corpora.inspection.findings import Findings, Severity, gravest_first, shown
 from tandem.corpora.inspection.report import Inspection
 from tandem.params import Task
 
@@ -40,4 +40,4 @@ def _compared(before: Inspected, own: Inspected, task: str) -> Inspected:
     for name in sorted(names ^ others):
         where = "only here" if name in names else f"only in {other.path}"
         findings.add("labels_differ", task=task, example=f"{shown(name)} {where}")
-    return replace(inspection, findings=[*findings.sorted(), *inspection.findings]), choice
+    return replace(inspection, findings=gravest_first([*findings.sorted(), *inspection.findings])), choice

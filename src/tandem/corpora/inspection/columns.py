@@ -17,7 +17,7 @@ from tandem.corpora.readers.json_layouts import Layout, find_layout
 from tandem.corpora.readers.json_records import LINES_SUFFIXES
 from tandem.corpora.readers.json_streams import read_lines, read_values
 from tandem.corpora.readers.packed_layouts import unpacked
-from tandem.corpora.readers.parallel_files import PACKED_ENDINGS
+from tandem.corpora.readers.parallel_files import has_file
 from tandem.corpora.readers.text_files import TextFile, open_text
 from tandem.corpora.readers.workbook_files import check_workbook
 from tandem.corpora.readers.xlsx_fallback import read_rows
@@ -67,12 +67,8 @@ def _columns(path: Path, corpus: Corpus, known: Sequence[str]) -> Columns:
     if name in ("conll", "conllu"):
         return Columns(format=name, values=dict.fromkeys(_comment_keys(open_text(path, corpus.encoding), name), ()))
     if name == "parallel":
-        return Columns(format=name, values=dict.fromkeys(filter(partial(_has_file, path), PARALLEL_NAMES), ()))
+        return Columns(format=name, values=dict.fromkeys(filter(partial(has_file, path), PARALLEL_NAMES), ()))
     return Columns(format=name, values={})
-
-
-def _has_file(path: Path, name: str) -> bool:
-    return any(Path(f"{path}{part}{name}{ending}").is_file() for part in "/." for ending in ("", *PACKED_ENDINGS))
 
 
 def _format_of(path: Path, corpus: Corpus, known: Sequence[str]) -> str:

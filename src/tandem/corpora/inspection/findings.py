@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -183,20 +183,25 @@ class Findings:
 
     def sorted(self) -> list[Finding]:
         """Return what was found, the gravest first."""
-        ranks = {kind: rank for rank, kind in enumerate(KINDS)}
-        return sorted(
-            self._found.values(),
-            key=lambda found: (
-                SEVERITIES.index(found.severity),
-                ranks.get(found.kind, len(ranks)),
-                found.kind,
-                found.task or "",
-            ),
-        )
+        return gravest_first(self._found.values())
 
     def _begun(self, kind: str, task: str | None) -> Finding:
         known = KINDS.get(kind, Kind("info", kind.replace("_", " ")))
         return Finding(kind=kind, severity=self._severities.get(kind, known.severity), message=known.message, task=task)
+
+
+def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Sort by severity, then as the kinds are listed."""
+    ranks = {kind: rank for rank, kind in enumerate(KINDS)}
+    return sorted(
+        findings,
+        key=lambda found: (
+            SEVERITIES.index(found.severity),
+            ranks.get(found.kind, len(ranks)),
+            found.kind,
+            found.task or "",
+        ),
+    )
 
 
 def place_of(row: int, split: str | None) -> int | str:

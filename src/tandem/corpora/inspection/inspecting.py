@@ -77,16 +77,8 @@ class _Inspector:
     ) -> None:
         self._corpus, self._settings, self._findings = corpus, settings, findings
         self._tasks = {task: settings.tasks.get(task) or _unnamed(kind) for task, kind in corpus.kinds().items()}
-        is_worded = corpus.words is not None
-        self._report = CleanReport(
-            sources=sources,
-            source=next(iter(sources.values())),
-            unit="sentences" if is_worded else "texts",
-            names_group=corpus.group is not None,
-            unused_map={task: set(names) for task, names in corpus.map.items()},
-        )
-        self._report.labels.update({task: Counter() for task in corpus.kinds()})
-        make = make_sentence_cleaner if is_worded else make_text_cleaner
+        self._report = CleanReport.begun(sources, corpus)
+        make = make_text_cleaner if corpus.words is None else make_sentence_cleaner
         self._record_of = make(corpus, self._tasks, settings.mild_rules, self._report).record_of
         self._records = RecordWatch(corpus, settings, findings)
         self._tags: dict[str, TagWatch] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from tandem.corpora.cleaning.clean_report import CleanReport, rare_labels
 from tandem.corpora.inspection.findings import Findings, shown
@@ -17,7 +17,7 @@ def tell_totals(
     """Tell of labels that are rare, never met or all there is, of tasks without any, and of a corpus without texts."""
     for task in report.labels:
         _tell_rare(task, report.labels[task], findings)
-        _tell_unused(task, report.unused_map.get(task, ()), findings)
+    _tell_unused(report, findings)
     for task in corpus.labels:
         counts = report.labels[task]
         if not counts and (report.kept or report.dropped["missing_label"]):
@@ -42,6 +42,7 @@ def _tell_rare(task: str, counts: Counter[str], findings: Findings) -> None:
         findings.add("rare_labels", task=task, example=f"{shown(label)} ({count:,})")
 
 
-def _tell_unused(task: str, names: Iterable[str], findings: Findings) -> None:
-    for name in sorted(names):
-        findings.add("unused_map", task=task, example=shown(name))
+def _tell_unused(report: CleanReport, findings: Findings) -> None:
+    for task, names in report.unused_map().items():
+        for name in names:
+            findings.add("unused_map", task=task, example=shown(name))

@@ -14,8 +14,8 @@ from tandem.corpora.readers.delimited import open_csv, open_tsv
 from tandem.corpora.readers.delimiters import find_dialect, has_columns
 from tandem.corpora.readers.entries import Source
 from tandem.corpora.readers.json_records import open_json
-from tandem.corpora.readers.packed_layouts import unpack, unpacked
-from tandem.corpora.readers.parallel_files import PACKED_ENDINGS, common_names, open_parallel
+from tandem.corpora.readers.packed_layouts import unpack
+from tandem.corpora.readers.parallel_files import common_names, has_file, open_parallel
 from tandem.corpora.readers.text_files import TextFile, open_text
 from tandem.corpora.readers.white_space import split_white
 from tandem.corpora.readers.wikiner import open_wikiner
@@ -72,18 +72,9 @@ def open_source(path: Path, corpus: Corpus) -> Source:
 def detect_format(path: Path, corpus: Corpus) -> str:
     """Return the format of what lies at `path`: unmistakable content decides, then the name, then what fits.
 
+    What `unpack` would unpack is to be unpacked before.
     Raises `TandemError` if nothing lies there, it cannot be read, or no format fits.
     """
-    with unpacked(path, corpus) as plain:
-        return _detect(plain, corpus)
-
-
-def _open(path: Path, corpus: Corpus) -> Source:
-    name = _detect(path, corpus) if corpus.format == "auto" else corpus.format
-    return FORMATS[name](path, corpus)
-
-
-def _detect(path: Path, corpus: Corpus) -> str:
     if _are_parallel(path, corpus):
         return "parallel"
     if path.is_dir():
@@ -101,10 +92,14 @@ def _detect(path: Path, corpus: Corpus) -> str:
     return found or _fitting(file, lines, corpus)
 
 
+def _open(path: Path, corpus: Corpus) -> Source:
+    name = detect_format(path, corpus) if corpus.format == "auto" else corpus.format
+    return FORMATS[name](path, corpus)
+
+
 def _are_parallel(path: Path, corpus: Corpus) -> bool:
-    names = [f"{name}{ending}" for name in common_names(corpus) for ending in ("", *PACKED_ENDINGS)]
     try:
-        return any(Path(f"{path}{part}{name}").is_file() for name in names for part in "/.")
+        return any(has_file(path, name) for name in common_names(corpus))
     except OSError as error:
         raise TandemError(f"cannot read {path}: {error.strerror}; check its permissions") from error
 

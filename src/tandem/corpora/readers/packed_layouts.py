@@ -13,7 +13,7 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from tandem.corpora.readers.class_folders import is_text_name
-from tandem.corpora.readers.parallel_files import PACKED_ENDINGS, common_names
+from tandem.corpora.readers.parallel_files import common_names, packed_names
 from tandem.corpora.readers.unpacked_files import PackedFile, find_compression
 from tandem.corpora.readers.unpacked_folders import UnpackedFolder, unpack_file, unpack_members
 from tandem.corpora.readers.workbook_files import SIGNATURES, check_workbook, is_workbook
@@ -83,7 +83,7 @@ def _layouts(corpus: Corpus, members: Members) -> Iterator[_Layout]:
     if is_auto and len(members) < 2:
         return
     if is_auto or corpus.format == "parallel":
-        names = {f"{name}{ending}" for name in common_names(corpus) for ending in ("", *PACKED_ENDINGS)}
+        names = {packed for name in common_names(corpus) for packed in packed_names(name)}
         reads = partial(_is_one_of, names)
         yield _Layout(reads=reads, fits=lambda files: any(map(reads, files)))
     if is_auto or corpus.format == "folders":

@@ -56,6 +56,16 @@ def common_names(corpus: Corpus) -> set[str]:
     return {"seq.in", *(field for field in fields if isinstance(field, str))}
 
 
+def packed_names(name: str) -> list[str]:
+    """How a file of that name may be called: as it is, or packed."""
+    return [f"{name}{ending}" for ending in ("", *PACKED_ENDINGS)]
+
+
+def has_file(path: Path, name: str) -> bool:
+    """Say whether the folder `path`, or the prefix, has a parallel file of that name."""
+    return any(Path(f"{path}{joint}{packed}").is_file() for packed in packed_names(name) for joint in "/.")
+
+
 def _texts(corpus: Corpus) -> Sequence[FieldName | None]:
     return corpus.text if isinstance(corpus.text, tuple) else (corpus.text,)
 
@@ -68,8 +78,7 @@ def _encoding(files: Mapping[str, TextFile]) -> str | Mapping[str, str]:
 
 
 def _find(path: Path, name: str) -> Path:
-    plain = [path / name, Path(f"{path}.{name}"), Path(f"{path}{name}")]
-    candidates = [Path(f"{candidate}{ending}") for ending in ("", *PACKED_ENDINGS) for candidate in plain]
+    candidates = [Path(f"{path}{joint}{packed}") for packed in packed_names(name) for joint in ("/", ".", "")]
     try:
         for candidate in candidates:
             if candidate.is_file():
@@ -79,7 +88,7 @@ def _find(path: Path, name: str) -> Path:
     except OSError as error:
         raise TandemError(f"{path}: the files beside it cannot be looked at ({error.strerror})") from error
     raise TandemError(
-        f"{path}: no file for {name!r}: neither {plain[0]} nor {plain[1]} is one; {folder} holds "
+        f"{path}: no file for {name!r}: neither {candidates[0]} nor {candidates[1]} is one; {folder} holds "
         f"{found or 'no files'}. Correct corpora.*.path, or name the files' own endings under `corpora`"
     )
 

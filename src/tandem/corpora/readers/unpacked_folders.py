@@ -19,7 +19,7 @@ from typing import TypeVar
 from tandem.corpora.readers.entries import Source
 from tandem.corpora.readers.text_files import CHUNK_BYTES, check_no_archive
 from tandem.corpora.readers.unpacked_files import Compression, PackedFile, UnpackedBytes, most_bytes, too_large
-from tandem.corpora.readers.zip_members import DAMAGES, Members, damaged, unreadable
+from tandem.corpora.readers.zip_members import DAMAGES, Members, damaged, open_zip
 from tandem.errors import TandemError
 
 Piece = TypeVar("Piece")
@@ -117,13 +117,7 @@ def unpack_members(path: Path, members: Members, reads: Callable[[PurePosixPath]
     Raises `TandemError` if it is damaged or too large, and if a file that `reads` tells of is an archive itself.
     """
     folder = UnpackedFolder(path, "zip")
-    try:
-        archive = zipfile.ZipFile(path)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    except DAMAGES as error:
-        raise damaged(str(path), error) from error
-    with archive:
+    with open_zip(path) as archive:
         for name, info in members.items():
             place = f"{path}!{name}"
             with _opened(archive, info, place) as content:

@@ -23,19 +23,24 @@ DAMAGES = (
 Members = Mapping[PurePosixPath, zipfile.ZipInfo]
 
 
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """Open the archive at `path`; raises `TandemError` if it cannot be read or is damaged."""
+    try:
+        return zipfile.ZipFile(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except DAMAGES as error:
+        raise damaged(str(path), error) from error
+
+
 def list_members(path: Path) -> Members:
     """Return the files of the archive at `path` by name, without hidden ones and those that macOS adds.
 
     Raises `TandemError` if it cannot be read, is damaged or locked by a password, and for a link, a name that leads
     out of the archive and one that stands there twice.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            files = [info for info in archive.infolist() if not _is_passed_over(info.filename)]
-    except OSError as error:
-        raise unreadable(path, error) from error
-    except DAMAGES as error:
-        raise damaged(str(path), error) from error
+    with open_zip(path) as archive:
+        files = [info for info in archive.infolist() if not _is_passed_over(info.filename)]
     members: dict[PurePosixPath, zipfile.ZipInfo] = {}
     for info in [info for info in files if not _is_hidden(info)] or files:
         name = _checked_name(path, info)
